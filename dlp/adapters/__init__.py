@@ -1,0 +1,1 @@
+"""The shell: sockets, event loops and credentials. It decides nothing."""

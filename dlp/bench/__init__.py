@@ -1,0 +1,1 @@
+"""`dlp bench`: the product beside a baseline, in one run."""

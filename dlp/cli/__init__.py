@@ -1,0 +1,1 @@
+"""The `dlp` command; the one place where all is put together."""

@@ -1,0 +1,108 @@
+"""One thing crossing the wall, with no trace of its wire format."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+
+type Fact = str | int | float | bool | tuple[str, ...]
+"""A typed statement about a message or a session that rules can use."""
+
+type Facts = Mapping[str, Fact]
+"""What is known; a name that is absent is unknown, which is not the same as false."""
+
+
+class Direction(StrEnum):
+    """Which way a message crosses the wall, seen from the sandbox."""
+
+    OUTBOUND = "outbound"
+    INBOUND = "inbound"
+
+
+class Kind(StrEnum):
+    """What a part's text is in its format; a transform may have to know."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    KEY = "key"
+    OPAQUE = "opaque"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One readable text in a message, or, for `Kind.OPAQUE`, something nobody could read.
+
+    `path` is a JSON Pointer (RFC 6901) into the body, or `url/…`, `query/…`, `header/…`, `cookie/…`. `name` is the
+    key, column or field the text stands under: context for classifiers. `length` is in bytes and set for opaque parts,
+    whose `text` is empty and whose `why` says what could not be read, without its contents.
+    """
+
+    path: str
+    text: str = field(repr=False)
+    kind: Kind = Kind.TEXT
+    name: str = field(default="", repr=False)  # a JSON key can be a value in disguise: keep it out of reprs too
+    length: int = 0
+    why: str = ""
+
+
+class Block:
+    """Some parts that arrived together: the request line, the headers, the body. Parts are made when asked for.
+
+    `surface`, where it is not None, is UTF-8 text that holds the text of every part verbatim: a scan of it that finds
+    nothing has answered for all of them. `key`, where it is not None, stands for the contents: blocks of equal keys
+    have equal parts, so an answer about one may be kept for the next.
+    """
+
+    __slots__ = ("_make", "_parts", "key", "surface")
+
+    def __init__(
+        self,
+        make: Callable[[], tuple[Part, ...]],
+        *,
+        surface: bytes | None = None,
+        key: object = None,
+    ) -> None:
+        self._make = make
+        self._parts: tuple[Part, ...] | None = None
+        self.surface = surface
+        self.key = key
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The parts, in the order in which they stand in the message."""
+        if self._parts is None:
+            self._parts = self._make()
+        return self._parts
+
+    def __repr__(self) -> str:
+        """Say how much is here, never what."""
+        size = "?" if self.surface is None else len(self.surface)
+        return f"Block({size} bytes)"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What a message is to or from.
+
+    `upstream` is `scheme://host:port` with the port always written; `path` is decoded; `operation` is the HTTP method
+    or the MCP tool.
+    """
+
+    protocol: str
+    upstream: str
+    operation: str
+    path: str = field(default="/", repr=False)  # may hold values: an id, an e-mail address
+
+
+@dataclass(frozen=True)
+class Message:
+    """One thing crossing the wall."""
+
+    direction: Direction
+    endpoint: Endpoint
+    blocks: tuple[Block, ...]
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """All parts of all blocks; findings and edits count them from zero."""
+        return tuple(part for block in self.blocks for part in block.parts)

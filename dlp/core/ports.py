@@ -1,0 +1,155 @@
+"""Every type that others fill or that hookspecs name."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from dlp.core.label import DataClass, Label
+
+type Clock = Callable[[], float]
+"""Seconds since the epoch."""
+
+type Random = Callable[[int], bytes]
+"""That many unpredictable bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A regular expression to look for in the one scan that all classifiers share.
+
+    `expression` is read the way Python's `re` does; it only says where to look, so it may match more than `name`'s
+    recognizer would, never less. `ignore_case` as in `re.IGNORECASE`.
+    """
+
+    name: str
+    expression: str = field(repr=False)
+    ignore_case: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A pattern that may match in a part, ending at code point `end` of it (half-open)."""
+
+    part: int
+    pattern: str
+    end: int
+
+
+type Hits = Sequence[Hit]
+"""Where one plugin's patterns may match, by part, then by end."""
+
+
+class Store(Protocol):
+    """Where state is kept: sets that only grow, counters that only rise, values put once. Scopes are dropped whole.
+
+    Every method either has its effect durably (it survives the death of the process) or raises `StoreError`. A `scope`
+    is a session's id or another name; `kind` names one set, counter or table inside it.
+    """
+
+    def stamp(self) -> object:
+        """Return something that is equal as long as nobody else has written; a cache may be kept while it stands."""
+        ...
+
+    def add(self, scope: str, kind: str, members: Iterable[bytes]) -> None:
+        """Add to a set."""
+        ...
+
+    def members(self, scope: str, kind: str) -> set[bytes]:
+        """Return a whole set."""
+        ...
+
+    def present(self, scope: str, kind: str, candidates: Iterable[bytes]) -> set[bytes]:
+        """Return which of the candidates are in a set."""
+        ...
+
+    def take_number(self, scope: str, kind: str) -> int:
+        """Return the next number of a counter: 1, 2, 3, …; no number is given out twice, after a restart neither."""
+        ...
+
+    def put(self, scope: str, kind: str, key: bytes, value: bytes) -> bytes:
+        """Put `value` under `key` if nothing is there; return what is there now."""
+        ...
+
+    def get(self, scope: str, kind: str, key: bytes) -> bytes | None:
+        """Return what is under `key`."""
+        ...
+
+    def items(self, scope: str, kind: str) -> list[tuple[bytes, bytes]]:
+        """Return a table, oldest entry first."""
+        ...
+
+    def batch(self) -> "Batch":
+        """Return a context in which writes become durable together when it ends, or not at all."""
+        ...
+
+    def drop(self, scope: str) -> None:
+        """Forget a scope and all in it."""
+        ...
+
+    def close(self) -> None:
+        """Release what is held."""
+        ...
+
+
+class Batch(Protocol):
+    """A transaction: what is written inside becomes durable together."""
+
+    def __enter__(self) -> object:
+        """Begin."""
+        ...
+
+    def __exit__(self, *exc: object) -> None:
+        """Commit, or roll back on an exception."""
+        ...
+
+
+class SessionVault(Protocol):
+    """The part of a session's vault that transforms may use."""
+
+    def tokenise(self, data_class: DataClass, text: str, *, number: bool = False) -> str:
+        """Return the session's token for a value, the same one for the same value for as long as the session lives."""
+        ...
+
+    def digest(self, text: str) -> str:
+        """Return a keyed hash of `text` in hex, stable over the session and of no use outside it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LabelNote:
+    """A label in an audit entry, with its lineage: which event, which path, which transform, which form."""
+
+    label: Label
+    count: int
+    path: str = ""
+    form: str = ""
+    transform: str = ""
+    origin: str = ""  # the event in which the value or taint entered the session
+    origin_path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """What happened to one message, in names and counts."""
+
+    event: str
+    time: float
+    trace: str
+    session: str
+    agent: str
+    direction: str
+    protocol: str
+    upstream: str
+    operation: str
+    source: str
+    sink: str
+    verdict: str
+    rules: tuple[str, ...]
+    labels: tuple[LabelNote, ...]
+    policy: str
+    reason: str = ""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    would: str = ""  # monitor mode: the verdict that would have been
+    sandbox_trace: str = ""
+    approval: str = ""
+    ms: float = 0.0

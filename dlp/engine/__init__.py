@@ -1,0 +1,1 @@
+"""The eight steps every message takes, and what they remember."""

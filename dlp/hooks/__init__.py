@@ -1,0 +1,1 @@
+"""What a plugin can do, and the host that loads and calls plugins."""

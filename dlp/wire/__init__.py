@@ -1,0 +1,1 @@
+"""Bytes in, messages out, and back: one file a format; no sockets, no clock."""
