@@ -50,13 +50,15 @@ class Flow:
     """One data class in one state about to reach one sink: the thing that is judged.
 
     `data_class` is None for the message as such, labelled or not. `finding` indexes the message's findings and is None
-    when taint alone carries the class.
+    when taint alone carries the class. `part` is the path of the part it was found in, "" for taint and for the message
+    as such; rules see it as the fact `part`, which is unknown where it is "".
     """
 
     data_class: DataClass | None
     state: State
     route: Route
     finding: int | None = None
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)
