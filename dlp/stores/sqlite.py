@@ -1,5 +1,6 @@
 """A store in one SQLite file, shared by the proxy's workers and the command line."""
 
+import fcntl
 import os
 import sqlite3
 import threading
@@ -42,21 +43,24 @@ class SqliteStore:
         self._lock = threading.RLock()
         self._depth = 0
         self._doomed = self._erased = False
-        self._files: tuple[tuple[bytes, int], ...] = ()
         try:
-            # SQLite would make the file readable for all; its side files take this one's mode.
-            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            folder = os.open(path.absolute().parent, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise StoreError(f"{path}: cannot open the store: {error.strerror}; run `dlp init`") from error
+        try:
+            # Switching a new file to WAL fails at once, whatever the patience, when two processes do it together.
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            # SQLite would make the file readable for all. Only a new file is opened here: closing an old one would take
+            # away the POSIX locks of this process's other connections. The side files take this one's mode.
+            if not path.exists():
+                os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
             self._db = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
-        except (sqlite3.Error, OSError) as error:
-            raise StoreError(f"{path}: cannot open the store: {error}; run `dlp init`, or `dlp doctor`") from error
-        try:
             self._prepare(power=power)
-        except (sqlite3.Error, OSError) as error:
-            self._db.close()
+        except (sqlite3.Error, OSError, StoreError) as error:
+            self.close()
             raise StoreError(f"{path}: cannot use the store: {error}; run `dlp doctor`") from error
-        except StoreError:
-            self._db.close()
-            raise
+        finally:
+            os.close(folder)
 
     def _prepare(self, *, power: bool) -> None:
         # With secure_delete and the checkpoint after a drop, no copy of an erased data key stays in the files.
@@ -64,8 +68,7 @@ class SqliteStore:
             self._db.execute(f"PRAGMA {pragma}").fetchall()
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         if version not in (0, _VERSION):
-            path = os.fsdecode(self._path)
-            raise StoreError(f"{path}: expected a store of version {_VERSION}, got {version}; move it away")
+            raise StoreError(f"expected a store of version {_VERSION}, got {version}: move it away")
         if not version:
             self._db.executescript(_SCHEMA)
         names = [self._path + os.fsencode(end) for end in _SIDE_FILES]
@@ -74,7 +77,10 @@ class SqliteStore:
     def stamp(self) -> object:
         """Return something that is equal as long as no other connection has committed."""
         self._check(self._files[:1])
-        return self._run("PRAGMA data_version")[0][0]
+        try:
+            return self._db.execute("PRAGMA data_version").fetchone()[0]
+        except sqlite3.Error as error:
+            raise self._error(error) from error
 
     def add(self, scope: str, kind: str, members: Iterable[bytes]) -> None:
         """Add to a set."""
@@ -130,7 +136,8 @@ class SqliteStore:
     def close(self) -> None:
         """Close the file; using the store afterwards is an error."""
         with self._lock:
-            self._db.close()
+            if hasattr(self, "_db"):
+                self._db.close()
 
     def __enter__(self) -> None:
         """Begin a batch."""
@@ -176,7 +183,10 @@ class SqliteStore:
                 return self._db.execute(sql, values).fetchall()
             except sqlite3.Error as error:
                 self._doomed = self._depth > 0
-                raise StoreError(f"{os.fsdecode(self._path)}: {error}; see to the store with `dlp doctor`") from error
+                raise self._error(error) from error
+
+    def _error(self, error: sqlite3.Error) -> StoreError:
+        return StoreError(f"{os.fsdecode(self._path)}: {error}; see to the store with `dlp doctor`")
 
     def _check(self, files: tuple[tuple[bytes, int], ...]) -> None:
         # SQLite would go on writing into a file that nobody can find any more.
