@@ -1,0 +1,213 @@
+"""What every story needs: the real proxy as its own process, sandbox programs beside it, checks of what was seen."""
+
+import base64
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from services import Services, running_services
+
+PROJECT = Path(__file__).resolve().parent.parent
+SANDBOX = PROJECT / "examples" / "sandbox"
+POLICIES = PROJECT / "rules" / "stories"
+DLP = Path(sys.executable).with_name("dlp")
+NODE = PROJECT / "node_modules" / "node" / "bin" / "node"
+READY_WITHIN = 30.0
+PROGRAM_WITHIN = 100.0
+
+type Step = dict[str, object]
+"""One line that a sandbox program printed: what it did and what it saw."""
+
+
+class StageError(Exception):
+    """The stage itself broke: the proxy did not start, or a program died. No story was told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that had to be seen; `seen` never holds a protected value."""
+
+    step: str
+    expected: str
+    seen: str
+
+    @property
+    def holds(self) -> bool:
+        """Whether what was expected was seen."""
+        return self.expected == self.seen
+
+
+type Play = Callable[["Services", Path], Iterable[Check]]
+"""A story: given the upstreams and a folder of its own, what was to be seen and what was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A story with the title it is reported under."""
+
+    title: str
+    play: Play
+
+
+# ------------------------------------------------------------------------------------------------------ the proxy
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """A running proxy, spoken to as an operator speaks to it: by the `dlp` command."""
+
+    config: Path
+
+    def dlp(self, *arguments: str) -> str:
+        """Return what `dlp` prints.
+
+        Raises:
+            StageError: the command failed.
+
+        """
+        done = subprocess.run(  # noqa: S603 - our own command
+            [DLP, *arguments, "-c", str(self.config)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+            env=operator_environment(),
+        )
+        if done.returncode:
+            raise StageError(f"dlp {' '.join(arguments)} ended with {done.returncode}: {done.stderr or done.stdout}")
+        return done.stdout
+
+    def ask(self, *arguments: str) -> object:
+        """Return what `dlp … --json` prints, read."""
+        return json.loads(self.dlp(*arguments, "--json"))
+
+
+def operator_environment() -> dict[str, str]:
+    """Return the environment of this process without what would send the operator's own calls through a proxy."""
+    return {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+
+
+@contextlib.contextmanager
+def running_proxy(services: Services, folder: Path, policy: str, **settings: object) -> Iterator[Proxy]:
+    """Run the proxy with one of the stories' policies until the block ends; `folder` takes all it keeps."""
+    raise NotImplementedError
+
+
+# --------------------------------------------------------------------------------------------------- the programs
+
+
+def run_program(
+    command: Sequence[str | Path], environment: Mapping[str, str], on_step: Callable[[Step], None] | None = None
+) -> list[Step]:
+    """Run a sandbox program with nothing but `environment` and a PATH; return the steps it printed.
+
+    `on_step` is called with each as it is printed, so that the world outside can act between two of them.
+
+    Raises:
+        StageError: the program failed or did not end in time.
+
+    """
+    with (
+        tempfile.TemporaryFile("w+") as complaints,
+        subprocess.Popen(  # noqa: S603 - one of the programs in examples/sandbox
+            [str(word) for word in command],
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            text=True,
+            env={**environment, "PATH": os.environ["PATH"]},
+            cwd="/",
+        ) as process,
+    ):
+        assert process.stdout is not None  # noqa: S101 - narrows the type
+        steps: list[Step] = []
+        try:
+            for line in process.stdout:
+                steps.append(json.loads(line))
+                if on_step:
+                    on_step(steps[-1])
+            process.wait(PROGRAM_WITHIN)
+        except BaseException:
+            process.kill()
+            raise
+        if process.returncode:
+            complaints.seek(0)
+            raise StageError(f"{command[-1]} ended with {process.returncode}:\n{complaints.read()[-2000:]}")
+    return steps
+
+
+# ----------------------------------------------------------------------------------------------------- the checks
+
+
+def forms(value: str) -> list[bytes]:
+    """Return how a value may be written: as it is, in base64 at any of its three alignments, hex, or an address."""
+    raw = value.encode()
+    written = [raw, raw.hex().encode(), raw.hex().upper().encode(), quote(value, safe="").encode()]
+    for shift in range(3):
+        # Characters that also depend on what stands in front or behind are cut off.
+        encoded = base64.b64encode(b"\0" * shift + raw)
+        whole = encoded[-(-shift * 8 // 6) : (shift + len(raw)) * 8 // 6]
+        written += [whole, whole.replace(b"+", b"-").replace(b"/", b"_")]
+    return written
+
+
+def seen_in(data: bytes, values: Iterable[str]) -> str:
+    """Return how many of the values stand in `data` in some form: "none", or "2 of 8"."""
+    values = list(values)
+    count = sum(any(form in data for form in forms(value)) for value in values)
+    return f"{count} of {len(values)}" if count else "none"
+
+
+def files_with(folder: Path, value: str) -> str:
+    """Return which files below `folder` hold the value in some form, or "none"."""
+    looked_for = forms(value)
+    found = [
+        str(path.relative_to(folder))
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and any(form in path.read_bytes() for form in looked_for)
+    ]
+    return ", ".join(found) or "none"
+
+
+# ----------------------------------------------------------------------------------------------------- the report
+
+
+def perform(stories: Iterable[Story]) -> int:
+    """Tell stories one after the other and report what was seen; return 0 if all went as told, else 1."""
+    console = Console()
+    began = time.monotonic()
+    told = failed = 0
+    with tempfile.TemporaryDirectory(prefix="dlp-demo-") as folder, running_services(Path(folder)) as services:
+        for number, story in enumerate(stories):
+            table = Table(title=story.title, title_justify="left", title_style="bold", expand=True)
+            for column, ratio in (("", 1), ("step", 20), ("expected", 16), ("seen", 16)):
+                table.add_column(column, ratio=ratio, overflow="fold")
+            own = Path(folder, f"story-{number}")
+            own.mkdir()
+            with console.status(story.title):
+                try:
+                    checks = list(story.play(services, own))
+                except StageError as error:
+                    checks = [Check("the story could be told", "yes", str(error))]
+            for check in checks:
+                mark = "[green]✓[/]" if check.holds else "[red]✗[/]"
+                table.add_row(mark, check.step, Text(check.expected), Text(check.seen))
+            console.print(table)
+            told += len(checks)
+            failed += sum(not check.holds for check in checks)
+    took = time.monotonic() - began
+    if failed:
+        console.print(f"[red]✗ {failed} of {told} checks failed[/], {took:.0f} s")
+        return 1
+    console.print(f"[green]✓ all {told} checks hold[/], {took:.0f} s")
+    return 0
