@@ -1,11 +1,17 @@
 """Rules about flows, parsed, and the one function that decides: for the proxy, rule tests, explain, lint and replay."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
+# Longer than 400 lines: what a rule is, which place a message is at and what the rules say of it are read together.
 
-from dlp.core.label import DataClass, Level, State, Tracking
-from dlp.core.message import Endpoint, Facts
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import IntEnum, StrEnum
+from functools import cached_property, lru_cache
+
+from dlp.core.errors import PluginError
+from dlp.core.label import OPAQUE, RAW, SANDBOX, TOKENISED, UNLISTED, DataClass, Level, State, Tracking, ancestors
+from dlp.core.message import Endpoint, Fact, Facts, Kind, Part
+from dlp.core.rule_index import RuleIndex
 
 type Condition = Callable[[Facts], bool | None]
 """A compiled `when:`: true, false, or None for unknown (a missing fact, a wrong type, an error)."""
@@ -81,7 +87,8 @@ class Rule:
 
     Empty `classes` with `labelled=False` is the message as such; with `labelled=True` it is any class. Empty `states`,
     `sources` and `sinks` mean any; that cannot be written in YAML as an empty list, only by leaving the key out.
-    `sinks` may hold `sandbox`; a rule without `sinks` covers destinations and the sandbox alike.
+    `sinks` may hold `sandbox`; a rule without `sinks` covers destinations and the sandbox alike. `recipe` names the
+    recipe that a transform rule applies; which transform that is depends on the class of the flow.
     """
 
     name: str
@@ -99,6 +106,7 @@ class Rule:
     unless: tuple[Unless, ...] = ()
     approvers: tuple[str, ...] = ()
     monitor: bool = False
+    recipe: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +128,7 @@ class FactSpec:
 
     name: str
     path: str
-    type: str  # text | number | boolean
+    type: str  # text | number | boolean | list
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +137,7 @@ class Place:
 
     `covers` answers for an endpoint alone (its address, operation and path); `when` refines by facts. `fields` maps a
     class to compiled path patterns; `carries` are the classes every response of a source reveals something about.
+    `may_cover` also says yes where only one reading of an ambiguous path is covered; None: the same as `covers`.
     """
 
     name: str
@@ -139,11 +148,12 @@ class Place:
     fields: tuple[tuple[DataClass, Callable[[str], bool]], ...] = ()
     carries: frozenset[DataClass] = frozenset()
     narrower: "tuple[Place, ...]" = ()
+    may_cover: Callable[[Endpoint], bool] | None = None
 
 
 @dataclass(frozen=True)
 class Policy:
-    """All rules and what they speak of, loaded whole."""
+    """All rules and what they speak of, loaded whole. `trusted` are the facts only the orchestrator may state."""
 
     name: str
     version: str
@@ -156,13 +166,21 @@ class Policy:
     otherwise: Verdict = Verdict.BLOCK
     monitor: bool = False
     ner: bool = True
+    trusted: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def index(self) -> RuleIndex[Rule]:
+        """The rules, ready to be asked by class and sink."""
+        return RuleIndex(self.rules)
 
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
     """A verdict on one flow with the rule behind it; `rule` is "" where none spoke. `missing` says what would lift it.
 
-    A ruling with `enforced=False` comes from monitor mode: it is recorded and changes nothing.
+    A ruling with `enforced=False` comes from monitor mode: it is recorded and changes nothing. `recipe` is the recipe
+    that `transform` belongs to, and so the state it produces. `lifted` says why a rule that matched counts as ALLOW:
+    `unless` (its exceptions hold), `review` (an approver agreed) or `replaced` (a default gave way).
     """
 
     flow: Flow
@@ -173,6 +191,8 @@ class Ruling:
     missing: tuple[str, ...] = ()
     approvers: tuple[str, ...] = ()
     enforced: bool = True
+    recipe: str = ""
+    lifted: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +219,340 @@ def decide(
 ) -> Decision:
     """Return the decision on one message, given as its flows: per label first, then the strictest over labels.
 
-    `extra` are rulings of plugins, which can only tighten. `reviewed` names the approvers who agreed to this exact
-    message.
+    A flow in state tokenised that gets ALLOW may have its value put back: raw would be allowed there too. One whose
+    ruling is the transform `tokenize` goes out as the token it is. `extra` are rulings of plugins, which can only
+    tighten. `reviewed` names the approvers who agreed to this exact message.
+
+    Raises:
+        PluginError: a ruling in `extra` is about a flow that is not one of `flows`.
+        ValueError: there is no flow; every message yields at least the one without a class.
+
     """
-    raise NotImplementedError
+    if not flows:
+        msg = "a message without flows cannot be decided: the flow without a class is missing"
+        raise ValueError(msg)
+    told = _by_flow(flows, extra) if extra else {}
+    rulings: list[Ruling] = []
+    matches: list[Ruling] = []
+    for flow in flows:
+        found = _rulings(policy, flow, facts, reviewed)
+        if told:
+            found += (_adapt(_ask_again(ruling, reviewed)) for ruling in told.get(flow, ()))
+        ruling = _strictest(flow, found)
+        if flow.state == TOKENISED and ruling.verdict is Verdict.ALLOW and flow.route.sink != SANDBOX:
+            ruling = _put_back(policy, flow, facts, reviewed) or ruling
+        matches += found
+        rulings.append(ruling)
+    verdict = max(ruling.verdict for ruling in rulings)
+    return Decision(verdict, tuple(rulings), tuple(matches), policy.digest, policy.version)
+
+
+def strictness(ruling: Ruling) -> tuple[int, int]:
+    """Return how strict a ruling is: compare by this, as ALLOW < tokenize < … < redact < ASK < BLOCK."""
+    if ruling.verdict is not Verdict.TRANSFORM:
+        return (ruling.verdict, 0)
+    known = ruling.transform in TRANSFORMS
+    return (ruling.verdict, TRANSFORMS.index(ruling.transform) if known else len(TRANSFORMS))
+
+
+def leading(decision: Decision) -> Ruling:
+    """Return the ruling that explains the decision: the strictest over all flows."""
+    return max(decision.rulings, key=_rank)
+
+
+def _rank(ruling: Ruling) -> tuple[object, ...]:
+    # What follows strictness only makes the choice independent of any order. Of two equal transforms the one of a
+    # recipe speaks, since what the recipe asks for is done; a rule with a name explains more than none.
+    return (
+        strictness(ruling),
+        ruling.recipe,
+        not ruling.lifted,
+        ruling.rule,
+        ruling.says,
+        ruling.transform,
+        ruling.missing,
+        ruling.approvers,
+    )
+
+
+def _strictest(flow: Flow, found: Sequence[Ruling]) -> Ruling:
+    enforced = [ruling for ruling in found if ruling.enforced]
+    return max(enforced, key=_rank) if enforced else Ruling(flow, Verdict.ALLOW)
+
+
+def _by_flow(flows: Sequence[Flow], extra: Iterable[Ruling]) -> dict[Flow, list[Ruling]]:
+    told: dict[Flow, list[Ruling]] = {flow: [] for flow in flows}
+    for ruling in extra:
+        if ruling.flow not in told:
+            msg = "a plugin ruled on a flow that is not one of the message's flows"
+            raise PluginError(msg)
+        told[ruling.flow].append(ruling)
+    return told
+
+
+def _rulings(policy: Policy, flow: Flow, facts: Facts, reviewed: frozenset[str]) -> list[Ruling]:
+    """Return the ruling of every rule that matches the flow, and that of the policy where no rule settles it."""
+    route = flow.route
+    candidates = policy.index.candidates(flow.data_class, flow.state, route.source, route.sink, route.possible)
+    found: list[Ruling] = []
+    defaults: list[Ruling] = []
+    mentioned = replaced = False
+    for rule, sure in candidates:
+        truth = True if rule.when is None else rule.when(facts)
+        holds = sure and truth is True
+        if truth is False or (rule.verdict is Verdict.ALLOW and not holds):
+            continue  # an allow needs certainty; whatever restricts or transforms also speaks where it is unknown
+        ruling = _rule_on(policy, rule, flow, facts, reviewed)
+        holds = holds and not rule.monitor  # a rule that is only watched settles nothing
+        mentioned = mentioned or holds
+        if rule.tier is Tier.DEFAULT:
+            defaults.append(ruling)
+            continue
+        found.append(ruling)
+        settles = ruling.verdict <= Verdict.TRANSFORM and not ruling.lifted and rule.tier is Tier.ORDINARY
+        replaced = replaced or (holds and settles)
+    found += (_lift(ruling, "replaced") for ruling in defaults) if replaced else defaults
+    if route.sink is None:
+        found.append(_otherwise(policy, flow, reviewed))
+    elif flow.data_class is not None and not mentioned:
+        says = f"No rule says that {flow.data_class} may go there in this state."
+        found.append(Ruling(flow, Verdict.BLOCK, says=says, enforced=not policy.monitor))
+    return found
+
+
+def _rule_on(policy: Policy, rule: Rule, flow: Flow, facts: Facts, reviewed: frozenset[str]) -> Ruling:
+    """Return what one matching rule says of a flow."""
+    enforced = rule.tier is Tier.MANDATORY or not (policy.monitor or rule.monitor)
+    ruling = Ruling(flow, rule.verdict, rule.name, rule.says, rule.transform, enforced=enforced)
+    if rule.unless:
+        unmet = [unless for unless in rule.unless if not _met(unless, flow, facts, reviewed)]
+        if not unmet:
+            return _lift(ruling, "unless")
+        ruling = replace(ruling, missing=tuple(unless.needs for unless in unmet))
+        if rule.verdict is Verdict.BLOCK and all(unless.approvers for unless in unmet):
+            return _adapt(replace(ruling, verdict=Verdict.ASK, approvers=unmet[0].approvers))
+    if rule.recipe:
+        recipe = policy.recipes[rule.recipe]
+        transform = next((recipe[wider] for wider in _wider(flow.data_class) if wider in recipe), "")
+        if not transform:
+            says = f"The recipe {rule.recipe} does not say what to do with {flow.data_class}."
+            return replace(ruling, verdict=Verdict.BLOCK, says=says, transform="")
+        ruling = replace(ruling, transform=transform, recipe=rule.recipe)
+    if rule.verdict is Verdict.ASK:
+        ruling = _ask_again(replace(ruling, approvers=rule.approvers), reviewed)
+    return _adapt(ruling)
+
+
+def _wider(data_class: DataClass | None) -> Iterator[DataClass]:
+    return map(DataClass, ancestors(data_class or ""))
+
+
+def _met(unless: Unless, flow: Flow, facts: Facts, reviewed: frozenset[str]) -> bool:
+    """Tell whether an exception definitely holds."""
+    if unless.states:
+        return flow.state in unless.states
+    if unless.sinks:
+        return flow.route.sink is not None and not unless.sinks.isdisjoint(ancestors(flow.route.sink))
+    if unless.condition is not None:
+        return unless.condition(facts) is True
+    return not reviewed.isdisjoint(unless.approvers)
+
+
+def _lift(ruling: Ruling, why: str) -> Ruling:
+    return replace(ruling, verdict=Verdict.ALLOW, transform="", recipe="", missing=(), approvers=(), lifted=why)
+
+
+def _ask_again(ruling: Ruling, reviewed: frozenset[str]) -> Ruling:
+    """Return an ASK that has been agreed to as lifted, everything else as it is. No approvers named: any will do."""
+    if ruling.verdict is not Verdict.ASK:
+        return ruling
+    agreed = not reviewed.isdisjoint(ruling.approvers) if ruling.approvers else bool(reviewed)
+    return _lift(ruling, "review") if agreed else ruling
+
+
+def _adapt(ruling: Ruling) -> Ruling:
+    """Return the ruling as it can be carried out: what cannot be rewritten or read by a person is blocked."""
+    flow = ruling.flow
+    if ruling.verdict is Verdict.TRANSFORM and (flow.finding is None or flow.data_class == OPAQUE):
+        missing = (*ruling.missing, "a span that can be rewritten")
+        return replace(ruling, verdict=Verdict.BLOCK, transform="", recipe="", missing=missing)
+    unseen = flow.state == RAW and flow.finding is None and flow.data_class is not None
+    if ruling.verdict is Verdict.ASK and (unseen or flow.data_class == OPAQUE):
+        return replace(ruling, verdict=Verdict.BLOCK, approvers=(), missing=("something that a person can read",))
+    return ruling
+
+
+def _otherwise(policy: Policy, flow: Flow, reviewed: frozenset[str]) -> Ruling:
+    says = "No destination of the policy names this address."
+    return _adapt(_ask_again(Ruling(flow, policy.otherwise, says=says, enforced=not policy.monitor), reviewed))
+
+
+def _put_back(policy: Policy, flow: Flow, facts: Facts, reviewed: frozenset[str]) -> Ruling | None:
+    """Return None where the value behind an allowed token may go raw, else the ruling that keeps it a token."""
+    raw = replace(flow, state=RAW)
+    ruling = _strictest(raw, _rulings(policy, raw, facts, reviewed))
+    if ruling.verdict is Verdict.ALLOW:
+        return None
+    return replace(ruling, flow=flow, verdict=Verdict.TRANSFORM, transform="tokenize", recipe="", approvers=())
+
+
+def host_matches(pattern: str, host: str) -> bool:
+    """Tell whether a host pattern covers a host: `*` is one label, a leading `**` one or more. Both canonical."""
+    if "*" not in pattern:
+        return pattern == host
+    wanted, given = pattern.split("."), host.split(".")
+    if wanted[0] == "**":
+        wanted = wanted[1:]
+        if len(given) <= len(wanted):
+            return False
+        given = given[len(given) - len(wanted) :]
+    return len(wanted) == len(given) and all(w in ("*", g) for w, g in zip(wanted, given, strict=True))
+
+
+@lru_cache(maxsize=4096)
+def address(upstream: str) -> tuple[str, str, int]:
+    """Return scheme, canonical host and port of `scheme://host:port`; port 0 where it is not written."""
+    scheme, _, rest = upstream.partition("://")
+    host, _, port = rest.rpartition(":")
+    return scheme, canonical_host(host), int(port) if port.isascii() and port.isdigit() else 0
+
+
+def canonical_host(host: str) -> str:
+    """Return a host in lower case and IDNA form, without brackets and the root's dot; what has none stays as it is."""
+    host = host.removeprefix("[").removesuffix("]").removesuffix(".").lower()
+    if host.isascii():
+        return host
+    try:
+        return host.encode("idna").decode("ascii")
+    except UnicodeError:
+        return host
+
+
+def names_host(policy: Policy, scheme: str, host: str, port: int) -> bool:
+    """Tell whether any destination may be at this address; what none names is not connected to."""
+    host = canonical_host(host)
+    return any(
+        scheme == s and port == p and host_matches(pattern, host)
+        for place in policy.sinks
+        for s, pattern, p in place.hosts
+    )
+
+
+def source_of(policy: Policy, endpoint: Endpoint) -> str:
+    """Return the narrowest source that names what comes from `endpoint`: first match, `unlisted` without one."""
+    name, places = UNLISTED, policy.sources
+    while True:
+        place = next((place for place in places if place.covers(endpoint)), None)
+        if place is None:
+            return name
+        name, places = place.name, place.narrower
+
+
+def sink_of(policy: Policy, endpoint: Endpoint, facts: Facts) -> Route:
+    """Return the route of an outbound message of the sandbox's own: which destination `endpoint` is.
+
+    The first that matches gives the name, narrower ones inside it likewise. Every other destination that it also is or
+    may be (an unknown fact, a path that can be read in two ways) is `possible`, so that rules that restrict apply.
+    Where it cannot even be told which *source* would answer, no destination matches.
+    """
+    name, possible = _name_sink(policy.sinks, endpoint, facts)
+    if name is not None and any(_unsure(place, endpoint) for place in _everywhere(policy.sources)):
+        possible.add(name)
+        name = None
+    return Route(SANDBOX, name, frozenset(possible))
+
+
+def _name_sink(places: Sequence[Place], endpoint: Endpoint, facts: Facts) -> tuple[str | None, set[str]]:
+    name: str | None = None
+    possible: set[str] = set()
+    for place in places:
+        covers = place.covers(endpoint)
+        truth = True if place.when is None else place.when(facts)
+        if truth is False or not (covers or _unsure(place, endpoint)):
+            continue
+        inner, others = _name_sink(place.narrower, endpoint, facts)
+        if name is None and covers and truth:
+            name = inner or place.name
+            possible |= others
+        else:
+            possible |= others | {inner or place.name}
+    return name, possible
+
+
+def _unsure(place: Place, endpoint: Endpoint) -> bool:
+    return place.may_cover is not None and place.may_cover(endpoint) and not place.covers(endpoint)
+
+
+def _everywhere(places: Iterable[Place]) -> Iterator[Place]:
+    for place in places:
+        yield place
+        yield from _everywhere(place.narrower)
+
+
+def _around(places: Iterable[Place], endpoint: Endpoint) -> Iterator[Place]:
+    """Yield every place that `endpoint` is or may be; facts are not asked, since they are read from these."""
+    for place in places:
+        if place.covers(endpoint) or _unsure(place, endpoint):
+            yield place
+            yield from _around(place.narrower, endpoint)
+
+
+def fields_of(policy: Policy, endpoint: Endpoint) -> tuple[tuple[DataClass, Callable[[str], bool]], ...]:
+    """Return the declared fields of every source that `endpoint` is or may be: class, and whether a path is one."""
+    return tuple(declared for place in _around(policy.sources, endpoint) for declared in place.fields)
+
+
+def carries_of(policy: Policy, endpoint: Endpoint) -> frozenset[DataClass]:
+    """Return the classes that every response of `endpoint` reveals something about."""
+    return frozenset(carried for place in _around(policy.sources, endpoint) for carried in place.carries)
+
+
+def facts_of(policy: Policy, endpoint: Endpoint, *, inbound: bool) -> tuple[FactSpec, ...]:
+    """Return the facts to read from a message: those of its destinations, or of its sources where it is inbound."""
+    places = policy.sources if inbound else policy.sinks
+    return tuple(spec for place in _around(places, endpoint) for spec in place.facts)
+
+
+def read_facts(specs: Iterable[FactSpec], parts: Iterable[Part]) -> dict[str, Fact]:
+    """Return the declared facts that a message states once, readably and in the declared type; others stay unknown.
+
+    A name declared at several paths is known where all that are present agree.
+    """
+    wanted = list(specs)
+    if not wanted:
+        return {}
+    seen = [part for part in parts if part.kind is not Kind.KEY]
+    values: dict[str, set[Fact | None]] = {}
+    for spec in wanted:
+        below = [part for part in seen if part.path == spec.path or part.path.startswith(spec.path + "/")]
+        if below:
+            values.setdefault(spec.name, set()).add(_fact(spec, below))
+    known = {name: given.pop() for name, given in values.items() if len(given) == 1}
+    return {name: value for name, value in known.items() if value is not None}
+
+
+_NUMBER = re.compile(r"-?[0-9]{1,300}(\.[0-9]{1,300})?([eE][-+]?[0-9]{1,3})?")
+
+
+def _fact(spec: FactSpec, parts: Sequence[Part]) -> Fact | None:
+    if any(part.kind is Kind.OPAQUE for part in parts):
+        return None
+    if spec.type == "list":
+        return tuple(part.text for part in parts)
+    if len(parts) != 1 or parts[0].path != spec.path:  # given twice, or not one value: who knows which one counts
+        return None
+    return _READ[spec.type](parts[0].text)
+
+
+def _number(text: str) -> Fact | None:
+    match = _NUMBER.fullmatch(text)
+    if match is None:
+        return None
+    return float(text) if match[1] or match[2] else int(text)
+
+
+_READ: Mapping[str, Callable[[str], Fact | None]] = {
+    "text": str,
+    "number": _number,
+    "boolean": {"true": True, "false": False}.get,
+}
