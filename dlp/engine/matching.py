@@ -1,0 +1,329 @@
+"""Value tracking: which of the values a session knows stand in a text, as they are or in a common encoding.
+
+Exact values of four characters and more are found anywhere. Shorter ones, and common words, are followed as whole parts
+only: a person called May or a salary of 100 would otherwise be seen everywhere. Values of four to seven characters that
+are letters or digits throughout count only where no letter or digit adjoins them.
+"""
+
+import binascii
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from urllib.parse import unquote
+
+import brotli
+import numpy as np
+import zstandard
+
+from dlp.engine.vault import Known
+
+SHORTEST = 4
+"""Values below this length are followed as whole parts only."""
+
+_SHORT, _LONG = 4, 8  # widths of the anchors; a value of eight characters or more is anchored by eight
+_VECTOR_FROM = 128  # below this length a set of substrings is quicker than numpy
+_FACTOR = 0x9E3779B97F4A7C15  # an odd 64-bit constant (2**64 / golden ratio): multiplicative hashing
+_MASK = (1 << 64) - 1
+_MAX_DEPTH = 4
+_MAX_DECODED = 4 * 1024 * 1024
+_OPAQUE_BYTES = 16
+_COMPRESSED_FROM = 12  # no compression without a magic number makes the shortest values shorter than this
+
+COMMON = frozenset(
+    """able about above active admin after again agent all also amber amount angel annual april archive area art
+    asia august autumn available bank base basic bill blue body book brook brown business buyer card case cash
+    chase city class clay client close closed code college color contact content count country create created
+    credit customer daily dale data date daughter dawn dean december default delete department detail document
+    done draft drew east edit email employee empty enabled english error even event example external faith false
+    february female field file first flag forest form frank free friday full gene general germany glen global
+    good grant green group guest hank head health heath high hill home hope house human hunter info inner
+    internal item ivory january jade jasmine jean joy july june just king lake lane last law lead level lily
+    line link list live local london long main major male manager march margin mark master matt max may member
+    message miles mode monday money month name need next nick none noon normal north note november null number
+    object office okay olive open order other owner page paris park part paul penny people permanent person
+    phone pierce piper place plan point pool post price prime private product profile project public rate ready
+    record region regular remote report result review rich rob robin role root rose ruby sage sales sample
+    saturday senior september series service session short size skip small some south spring staff stage
+    standard start state status stone story street string success summary summer sunday support system table
+    target task team temp temporary term test text that this thursday time title todo token total trace true
+    tuesday type under union unit unknown update user value version view ward wednesday week west white will
+    winter woods word work year yellow young zone""".split()  # noqa: SIM905 - a list of words reads best as words
+)
+"""English words that are also names, and words that forms and APIs are full of."""
+
+
+def whole_only(value: str) -> bool:
+    """Return whether a value is too short or too common to be looked for inside other text."""
+    return len(value) < SHORTEST or value.casefold() in COMMON
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A known value at code points `start` to `end` of a text, half-open."""
+
+    start: int
+    end: int
+    known: Known
+
+
+class Index:
+    """The values of one session, ready to be looked for. Adding is constant time; finding is linear in the text.
+
+    Each value is anchored by one substring of it, the one that fewest others share, so that a million near-identical
+    values do not pile up on one anchor. A text's substrings are hashed and looked up in a bit table first.
+    """
+
+    def __init__(self) -> None:
+        self._whole: dict[str, Known] = {}
+        self._anchors = {_SHORT: _Anchors(_SHORT), _LONG: _Anchors(_LONG)}
+
+    def add(self, known: Known) -> None:
+        """Look for a value from now on."""
+        if whole_only(known.text):
+            self._whole[known.text] = known
+        else:
+            self._anchors[_LONG if len(known.text) >= _LONG else _SHORT].add(known)
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to look for."""
+        return bool(self._whole) or any(anchors.table for anchors in self._anchors.values())
+
+    @property
+    def wholes(self) -> bool:
+        """Whether some values are followed as whole parts only, so that parts must be looked at one by one."""
+        return bool(self._whole)
+
+    def whole(self, text: str) -> Known | None:
+        """Return the value that is followed as a whole part only and is this part."""
+        return self._whole.get(text)
+
+    def find(self, text: str) -> list[Match]:
+        """Return every known value inside `text`, in the order of their starts; they may overlap."""
+        matches = [match for anchors in self._anchors.values() if anchors.table for match in anchors.find(text)]
+        matches.sort(key=lambda match: (match.start, -match.end))
+        return matches
+
+
+class _Anchors:
+    """Values anchored by substrings of one width."""
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+        self.table: dict[str, list[tuple[Known, int]]] = {}
+        self._bits = np.zeros(1 << 16, dtype=np.bool_)
+
+    def add(self, known: Known) -> None:
+        text, width = known.text, self.width
+        best, offset = None, 0
+        for at in range(min(len(text) - width, 24) + 1):
+            gram = text[at : at + width]
+            load = len(self.table.get(gram, ()))
+            if best is None or load < best:
+                best, offset = load, at
+                if load == 0:
+                    break
+        gram = text[offset : offset + width]
+        self.table.setdefault(gram, []).append((known, offset))
+        if len(self.table) * 32 > len(self._bits):
+            self._bits = np.zeros(len(self._bits) * 4, dtype=np.bool_)
+            for each in self.table:
+                self._bits[self._slot(each)] = True
+        else:
+            self._bits[self._slot(gram)] = True
+
+    def find(self, text: str) -> Iterator[Match]:
+        width, table = self.width, self.table
+        count = len(text) - width + 1
+        if count <= 0:
+            return
+        if len(text) < _VECTOR_FROM:
+            starts: Iterable[int] = [at for at in range(count) if text[at : at + width] in table]
+        else:
+            starts = self._candidates(text)
+        for at in starts:
+            for known, offset in table.get(text[at : at + width], ()):
+                start = at - offset
+                if start >= 0 and text.startswith(known.text, start) and _stands_alone(known.text, text, start):
+                    yield Match(start, start + len(known.text), known)
+
+    def _slot(self, gram: str) -> int:
+        value = 0
+        for character in gram:
+            value = (value * _FACTOR + ord(character)) & _MASK
+        return ((value * _FACTOR) & _MASK) >> (64 - (len(self._bits).bit_length() - 1))
+
+    def _candidates(self, text: str) -> list[int]:
+        values = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(np.uint64)
+        span = 1
+        while span < self.width:  # the hash of 2n characters from those of n: hash(a)·factor^n + hash(b)
+            values = values[:-span] * np.uint64(pow(_FACTOR, span, 1 << 64)) + values[span:]
+            span *= 2
+        slots = (values * np.uint64(_FACTOR)) >> np.uint64(64 - (len(self._bits).bit_length() - 1))
+        found: list[int] = np.flatnonzero(self._bits[slots]).tolist()
+        return found
+
+
+def _stands_alone(value: str, text: str, start: int) -> bool:
+    """Return whether a short word or number is not merely a piece of a longer one."""
+    if len(value) >= _LONG or not value.isalnum():
+        return True
+    end = start + len(value)
+    return not (text[start - 1 : start].isalnum() if start else False) and not text[end : end + 1].isalnum()
+
+
+# --- common encodings ------------------------------------------------------------------------------------------------
+
+_RUN = re.compile(r"[A-Za-z0-9+/_-]{6,}={0,2}")
+_HEX = re.compile(r"(?:[0-9a-fA-F]{2})+")
+_PERCENT = re.compile(r"%[0-9a-fA-F]{2}")
+CANDIDATE = re.compile(rb"[A-Za-z0-9+/_-]{8,}|%[0-9a-fA-F]{2}")
+"""What a surface must hold for any of its parts to have a decoding worth a look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """What a run of a text decodes to; `text` is None where the bytes are not text: nobody could read them."""
+
+    start: int
+    end: int
+    form: str
+    text: str | None = field(repr=False)
+
+
+def decodings(text: str) -> list[Decoding]:
+    """Return what the encoded runs of `text` decode to: base64 (both alphabets), hex, URL, compressed, and nestings.
+
+    At most four levels deep and four million decoded bytes in all; what lies beyond that budget comes back unread, as
+    what cannot be decoded to text does, provided it has sixteen bytes or more and looks random rather than like words.
+    """
+    found: list[Decoding] = []
+    budget = [_MAX_DECODED]
+    _decode_into(found, text, 0, len(text), "", 0, budget)
+    return found
+
+
+def _decode_into(
+    found: list[Decoding], text: str, start: int, end: int, form: str, depth: int, budget: list[int]
+) -> None:
+    """Add the decodings of `text`, which stood at `start:end` of the outermost text and was reached through `form`."""
+    outermost = not form
+    if _PERCENT.search(text):
+        plain = unquote(text, errors="strict") if _decodes(text) else None
+        if plain is not None and plain != text:
+            _take(found, plain, start, end, _via("url", form), depth, budget)
+    for run in _RUN.finditer(text):
+        written = run.group()
+        at, to = (run.start(), run.end()) if outermost else (start, end)
+        for name, data in _unwrap(written):
+            budget[0] -= len(data)
+            if budget[0] < 0 or depth >= _MAX_DEPTH:
+                found.append(Decoding(at, to, _via(name, form), None))
+                break
+            plain, inner = _as_text(data, budget)
+            if plain is not None:
+                _take(found, plain, at, to, _via(inner + name, form), depth, budget)
+            elif len(data) >= _OPAQUE_BYTES and _looks_random(written):
+                found.append(Decoding(at, to, _via(name, form), None))
+
+
+def _take(found: list[Decoding], plain: str, start: int, end: int, form: str, depth: int, budget: list[int]) -> None:
+    found.append(Decoding(start, end, form, plain))
+    if depth < _MAX_DEPTH:
+        _decode_into(found, plain, start, end, form, depth + 1, budget)
+
+
+def _via(inner: str, outer: str) -> str:
+    return f"{inner}+{outer}" if outer else inner
+
+
+def _decodes(text: str) -> bool:
+    try:
+        unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _unwrap(run: str) -> Iterator[tuple[str, bytes]]:
+    """Give what a run may stand for: hex if it can be, and base64 unless its length forbids it."""
+    if len(run) % 2 == 0 and _HEX.fullmatch(run):
+        yield "hex", bytes.fromhex(run)
+    body = run.rstrip("=")
+    if len(body) % 4 == 1:  # no number of bytes is written so: a letter in front or behind is not part of it
+        body = body[:-1]
+    if len(body) >= 6:  # noqa: PLR2004 - four bytes, the shortest value looked for, take six characters
+        standard = body.replace("-", "+").replace("_", "/")
+        try:
+            yield "base64", binascii.a2b_base64(standard + "=" * (-len(standard) % 4))
+        except binascii.Error:
+            return
+
+
+def _as_text(data: bytes, budget: list[int]) -> tuple[str | None, str]:
+    """Return bytes as text, decompressed where they are compressed, with the name of the compression and a plus."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        plain, name = _decompress(data, max(budget[0], 0))
+        if plain is None:
+            return None, ""
+        budget[0] -= len(plain)
+        try:
+            return plain.decode(), name + "+"
+        except UnicodeDecodeError:
+            return None, ""
+    return (text, "") if text.isprintable() or _mostly_printable(text) else (None, "")
+
+
+def _mostly_printable(text: str) -> bool:
+    return all(character.isprintable() or character in "\r\n\t" for character in text)
+
+
+def _decompress(data: bytes, limit: int) -> tuple[bytes | None, str]:
+    """Return what compressed bytes hold, at most `limit` of them, and the compression's name."""
+    try:
+        if data[:2] == b"\x1f\x8b":
+            return zlib.decompressobj(wbits=31).decompress(data, limit), "gzip"
+        if data[:4] == b"\x28\xb5\x2f\xfd":
+            return zstandard.ZstdDecompressor().stream_reader(data).read(limit), "zstd"
+        if data[:1] == b"\x78":
+            return zlib.decompressobj().decompress(data, limit), "zlib"
+    except (zlib.error, zstandard.ZstdError):
+        return None, ""
+    if len(data) < _COMPRESSED_FROM:
+        return None, ""
+    for name, attempt in (("deflate", _raw_deflate), ("br", _brotli)):
+        plain = attempt(data, limit)
+        if plain:
+            return plain, name
+    return None, ""
+
+
+def _raw_deflate(data: bytes, limit: int) -> bytes | None:
+    stream = zlib.decompressobj(wbits=-15)
+    try:
+        plain = stream.decompress(data, limit)
+    except zlib.error:
+        return None
+    return plain if stream.eof else None
+
+
+def _brotli(data: bytes, limit: int) -> bytes | None:
+    stream = brotli.Decompressor()
+    try:
+        plain: bytes = stream.process(data, output_buffer_limit=limit)
+    except brotli.error:
+        return None
+    return plain if stream.is_finished() else None
+
+
+def _looks_random(run: str) -> bool:
+    """Return whether a run is rather encoded bytes than words: hex of 32 digits, or all three kinds of characters."""
+    if _HEX.fullmatch(run):
+        return any(character.isdigit() for character in run)
+    return (
+        any(character.isdigit() for character in run)
+        and any(character.islower() for character in run)
+        and any(character.isupper() for character in run)
+    )

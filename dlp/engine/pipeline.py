@@ -1,0 +1,853 @@
+"""The eight steps every message takes: parse, resolve, classify, trace, decide, transform, approve, record.
+
+Written as a generator: it yields what has to be waited for (a classification in another process, an approval), its
+adapter waits in its own way and sends the answer back in. Longer than most modules because it is one subject: whoever
+reads it top to bottom has read everything that can happen to a message.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from dlp.core.edit import Edit, apply_edits
+from dlp.core.errors import ParseError, PluginError, PolicyError, StoreError
+from dlp.core.finding import Finding
+from dlp.core.label import DERIVED, OPAQUE, RAW, SANDBOX, TOKENISED, DataClass, Label, State
+from dlp.core.message import Direction, Endpoint, Fact, Kind, Message, Part
+from dlp.core.outcome import Forward, Outcome, Refuse
+from dlp.core.policy import (
+    Decision,
+    FactSpec,
+    Flow,
+    Policy,
+    Route,
+    Ruling,
+    Verdict,
+    carries_of,
+    decide,
+    facts_of,
+    fields_of,
+    leading,
+    names_host,
+    read_facts,
+    sink_of,
+    source_of,
+)
+from dlp.core.ports import AuditEntry, Clock, LabelNote, Random, Store
+from dlp.core.token import TOKEN, escapes, lookalikes
+from dlp.engine import rewriting, tracing
+from dlp.engine.approvals import Answer, Approvals
+from dlp.engine.audit import Audit
+from dlp.engine.classify import Classifier
+from dlp.engine.past import Past
+from dlp.engine.sessions import SessionInfo, Sessions
+from dlp.engine.vault import Known, Origin, Vault
+from dlp.hooks.host import Host
+
+_MAX_PASTS = 1024
+_ANYONE = "reviewer"  # who may answer where a rule asks and names nobody
+_INLINE_BYTES = 16 * 1024
+_MAX_VALUES = 1_000_000
+_PREVIEW = 2000  # characters a part
+_PREVIEW_LINES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Classify:
+    """Wait for the classifiers' findings in these parts, numbered from zero; send them in as the answer."""
+
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Wait until the approval is answered, or until the time is up; send None."""
+
+    approval: str
+    until: float
+
+
+_NOWHERE = Route(SANDBOX, None)
+
+type Wait = Classify | Hold
+type Run = Generator[Wait, Sequence[Finding] | None, Outcome]
+
+
+@dataclass(slots=True)
+class Call:
+    """One exchange through the wall: a request and its answer. `event` is the last decision made on it."""
+
+    session: SessionInfo
+    trace: str
+    sandbox_trace: str = ""
+    event: str = ""
+
+
+@dataclass
+class _Work:
+    """What is known of one message so far; each step adds to it."""
+
+    call: Call
+    message: Message
+    event: str
+    started: float
+    past: Past
+    facts: dict[str, Fact] = field(default_factory=dict)
+    source: str = SANDBOX
+    fields: Sequence[tuple[DataClass, Callable[[str], bool]]] = ()
+    carries: frozenset[DataClass] = frozenset()
+    route: Route = _NOWHERE
+    parts: tuple[Part, ...] = ()
+    looked_at: list[tuple[int, Part]] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    known: dict[int, Known] = field(default_factory=dict)
+    flows: list[Flow] = field(default_factory=list)
+    opaque: bool = False
+    runs: list[tracing.Encoded] = field(default_factory=list)
+    rulings: dict[int, Ruling] = field(default_factory=dict)  # by number of the finding
+    counts: Counter[str] = field(default_factory=Counter)
+    approval: str = ""
+
+    @cached_property
+    def outbound(self) -> bool:
+        return self.message.direction is Direction.OUTBOUND
+
+
+class Engine:
+    """Judges messages: one policy, one store, one host of plugins."""
+
+    def __init__(
+        self,
+        *,
+        policy: Policy,
+        store: Store,
+        host: Host,
+        classifier: Classifier,
+        sessions: Sessions,
+        approvals: Approvals,
+        audit: Audit,
+        clock: Clock,
+        random: Random,
+        hold: float = 20.0,
+        grant_life: float = 3600.0,
+    ) -> None:
+        self.policy = policy
+        self.store = store
+        self.host = host
+        self.classifier = classifier
+        self.sessions = sessions
+        self.approvals = approvals
+        self.audit = audit
+        self._clock = clock
+        self._random = random
+        self._hold = hold
+        self._grant_life = grant_life
+        self._pasts: dict[str, Past] = {}
+
+    # --- the adapter's doors ------------------------------------------------------------------------------------------
+
+    def connect(self, call: Call, scheme: str, host: str, port: int) -> Refuse | None:
+        """Refuse a connection to an address that no destination names, before a byte goes there."""
+        if names_host(self.policy, scheme, host, port) or self.policy.otherwise is not Verdict.BLOCK:
+            return None
+        if self.policy.monitor:
+            return None
+        endpoint = Endpoint("http", f"{scheme}://{host}:{port}", "CONNECT")
+        return self.refuse(
+            call,
+            Direction.OUTBOUND,
+            "destination",
+            "No destination of the policy names this address",
+            "The policy lists where data may go; this host and port are not in the list.",
+            following="Use a listed destination, or ask the operator to add this one to the policy's destinations.",
+            endpoint=endpoint,
+        )
+
+    def judge(self, call: Call, message: Message) -> Run:
+        """Take a message through all steps; any error becomes a refusal of this message."""
+        started = self._clock()
+        try:
+            if not self.sessions.alive(call.session.id):
+                return self.refuse(
+                    call,
+                    message.direction,
+                    "session",
+                    "This session is not open",
+                    "The orchestrator has frozen or closed it; nothing goes in or out.",
+                    endpoint=message.endpoint,
+                )
+            past = self._past(call.session.id)
+            past.refresh()
+            work = _Work(call, message, self._event(), started, past)
+            return (yield from self._judge(work))
+        except Exception as error:  # noqa: BLE001 - INVARIANT: any error refuses its message; nothing may pass by raising
+            return self._fail(call, message, error)
+
+    def refuse(
+        self,
+        call: Call,
+        direction: Direction,
+        kind: str,
+        title: str,
+        detail: str,
+        *,
+        following: str = "",
+        endpoint: Endpoint | None = None,
+        retryable: bool = False,
+    ) -> Refuse:
+        """Refuse for a reason found before or beside the policy, and record it. A failing audit still refuses."""
+        event = self._event()
+        at = endpoint or Endpoint("http", "", "")
+        try:
+            self.audit.write(
+                AuditEntry(
+                    event=event,
+                    time=self._clock(),
+                    trace=call.trace,
+                    session=call.session.id,
+                    agent=call.session.agent,
+                    direction=direction.value,
+                    protocol=at.protocol,
+                    upstream=at.upstream,
+                    operation=at.operation,
+                    source="",
+                    sink="",
+                    verdict="block",
+                    rules=(),
+                    labels=(),
+                    policy=self.policy.digest,
+                    reason=kind,
+                    sandbox_trace=call.sandbox_trace,
+                )
+            )
+        except Exception:  # noqa: BLE001 - the message is being refused already; what cannot be recorded is refused too
+            detail = f"{detail} The audit could not be written."
+        call.event = event
+        return Refuse(kind, title, detail, event, call.trace, direction=direction, next=following, retryable=retryable)
+
+    # --- the steps ----------------------------------------------------------------------------------------------------
+
+    def _judge(self, work: _Work) -> Run:
+        self._resolve(work)
+        if work.outbound and work.route.sink is None and self._unlisted_ends_here():
+            return self._conclude(work, self._decide(work, [Flow(None, RAW, work.route)]))
+        yield from self._classify(work)
+        work.flows = self._trace(work)
+        decision = self._decide(work, work.flows)
+        if decision.verdict is Verdict.ASK:
+            decision = yield from self._approve(work, decision)
+        return self._conclude(work, decision)
+
+    def _resolve(self, work: _Work) -> None:
+        """Name the source or the sink, and gather the facts that rules can use."""
+        message, info = work.message, work.call.session
+        endpoint = message.endpoint
+        facts: dict[str, Fact] = dict(info.facts)
+        scheme, _, address = endpoint.upstream.partition("://")
+        host, _, port = address.rpartition(":")
+        for name, fact in self.host.describe(message, endpoint).items():
+            facts.setdefault(name, fact)
+        specs = facts_of(self.policy, endpoint, inbound=not work.outbound)
+        if specs:
+            facts.update(_declared(specs, message, work.past))
+        facts |= {
+            "method": endpoint.operation,
+            "operation": endpoint.operation,
+            "upstream": endpoint.upstream,
+            "scheme": scheme,
+            "host": host,
+            "port": int(port),
+            "path": endpoint.path,
+            "direction": message.direction.value,
+            "agent": info.agent,
+            "purpose": info.purpose,
+        }
+        work.facts = facts
+        if work.outbound:
+            work.route = sink_of(self.policy, endpoint, facts)
+        else:
+            work.source = source_of(self.policy, endpoint, facts)
+            work.route = Route(work.source, SANDBOX)
+            work.fields = fields_of(self.policy, endpoint)
+            work.carries = carries_of(self.policy, endpoint)
+
+    def _unlisted_ends_here(self) -> bool:
+        return self.policy.otherwise is Verdict.BLOCK and not self.policy.monitor
+
+    def _classify(self, work: _Work) -> Generator[Wait, Sequence[Finding] | None]:
+        """Find labels: what the classifiers see, what the source declares, what the session knows."""
+        past, message = work.past, work.message
+        guarded = tracing.is_guarding(self.policy, past.ledger) or not work.outbound
+        blocks = [
+            block
+            for block in message.blocks
+            if work.fields or not self.classifier.clean(block) or not tracing.plain(block, past, guarded=guarded)
+        ]
+        if not blocks:
+            return
+        work.parts = message.parts
+        looked_at = work.looked_at
+        number = 0
+        for block in message.blocks:
+            if block in blocks:
+                looked_at.extend(enumerate(block.parts, number))
+            number += len(block.parts)
+        work.runs = tracing.encoded(looked_at)
+        found = yield from self._ask_classifiers(work)
+        own = work.source
+        for finding in found:
+            self._add(work, replace(finding, source=own))
+        for finding in tracing.field_findings(work.fields, looked_at):
+            self._add(work, replace(finding, source=own))
+        self._recognise(work)
+        work.opaque = tracing.unreadable(looked_at, work.runs, past, message.endpoint.upstream)
+        work.facts["opaque"] = any(part.kind is Kind.OPAQUE for _, part in looked_at)
+
+    def _recognise(self, work: _Work) -> None:
+        """Add what the session knows: its own tokens, and values it has hidden or let in before."""
+        own = work.source
+        for seen in tracing.sightings(work.looked_at, work.runs, work.past):
+            finding = seen.finding
+            if work.outbound:
+                self._add(work, finding, seen.known)
+                if seen.known is not None and finding.by != BY_TOKEN and seen.known.hidden:
+                    work.counts["guessed"] += 1
+            elif finding.state != TOKENISED:  # a token that comes back is dealt with as a token, not as its value
+                self._add(work, replace(finding, source=own), seen.known)
+                if finding.source != own and seen.known is not None:
+                    self._add(work, finding, seen.known)
+
+    def _ask_classifiers(self, work: _Work) -> Generator[Wait, Sequence[Finding] | None, Iterator[Finding]]:
+        """Have the classifiers look at the parts and at what their encoded runs decode to; spans fit the parts."""
+        numbers = [number for number, part in work.looked_at if part.kind is not Kind.OPAQUE]
+        texts = [_without_tokens(work.parts[number], work.past.vault) for number in numbers]
+        runs = [run for run in work.runs if run.decoding.text]
+        texts += [
+            Part(work.parts[run.part].path, run.decoding.text or "", name=work.parts[run.part].name) for run in runs
+        ]
+        if not texts:
+            return iter(())
+        size = sum(len(part.text) for part in texts)
+        if self.classifier.needs_model or size > _INLINE_BYTES:
+            answer = yield Classify(tuple(texts))
+            if answer is None:
+                raise PluginError("the classifiers gave no answer")
+        else:
+            answer = self.classifier.classify(texts)
+
+        def fitted() -> Iterator[Finding]:
+            for finding in answer:
+                if finding.part < len(numbers):
+                    yield replace(finding, part=numbers[finding.part])
+                else:
+                    run = runs[finding.part - len(numbers)]
+                    at = run.decoding
+                    yield replace(finding, part=run.part, start=at.start, end=at.end, form=at.form)
+
+        return fitted()
+
+    @staticmethod
+    def _add(work: _Work, finding: Finding, known: Known | None = None) -> None:
+        if known is not None:
+            work.known[len(work.findings)] = known
+        work.findings.append(finding)
+
+    def _trace(self, work: _Work) -> list[Flow]:
+        """Return the flows of the message: itself, what is found in it, and what the session carries along."""
+        flows = [Flow(None, RAW, work.route)]
+        if work.findings:
+            flows += tracing.flows_of(work.findings, work.parts, work.route)
+        if work.outbound:
+            flows += tracing.carried(self.policy, work.past.ledger, work.route, opaque=work.opaque)
+        return flows
+
+    def _grouped(self, flow: Flow) -> Flow:
+        """Return what stands for all flows that no rule can tell from this one."""
+        part = flow.part if "part" in self.policy.facts_used else ""
+        return replace(flow, finding=None if flow.finding is None else 0, part=part)
+
+    def _decide(self, work: _Work, flows: Sequence[Flow], reviewed: frozenset[str] = frozenset()) -> Decision:
+        """Decide on the message; flows that no rule can tell apart are decided once."""
+        if len(flows) == 1:
+            return decide(self.policy, flows, work.facts, extra=self._extra(flows, work), reviewed=reviewed)
+        groups: dict[Flow, Flow] = {}
+        members: dict[Flow, list[int]] = {}
+        for flow in flows:
+            group = self._grouped(flow)
+            groups.setdefault(group, flow)
+            if flow.finding is not None:
+                members.setdefault(group, []).append(flow.finding)
+        distinct = list(groups.values())
+        decision = decide(self.policy, distinct, work.facts, extra=self._extra(distinct, work), reviewed=reviewed)
+        work.rulings = {
+            number: ruling
+            for group, ruling in zip(groups, decision.rulings, strict=True)
+            for number in members.get(group, ())
+        }
+        return decision
+
+    def _extra(self, flows: Sequence[Flow], work: _Work) -> Sequence[Ruling]:
+        if not self.host.rules:
+            return ()
+        return [ruling for flow in flows for ruling in self.host.rule(flow, flows, work.facts)]
+
+    def _approve(self, work: _Work, decision: Decision) -> Generator[Wait, Sequence[Finding] | None, Decision]:
+        """Look for a grant for exactly this message; ask for one and wait a while where there is none."""
+        binding = self._binding(work, decision)
+        session = work.call.session.id
+        until = self._clock() + self._hold
+        while True:
+            granted = self.approvals.granted(session, binding)
+            if granted:
+                decision = self._decide(work, work.flows, frozenset(approval.by for approval in granted))
+                if decision.verdict < Verdict.ASK:
+                    if all(self.approvals.consume(approval.id) for approval in granted):
+                        return decision
+                    raise PolicyError("the approval was used by another request while this one was held")
+                if decision.verdict > Verdict.ASK:
+                    return decision
+            approvers = {name for ruling in decision.rulings if ruling.enforced for name in ruling.approvers}
+            asked = tuple(sorted(approvers)) or (_ANYONE,)
+            approval = self.approvals.request(session, binding, self._summary(work, decision), asked, self._grant_life)
+            work.approval = approval.id
+            if approval.answer is not Answer.PENDING or self._clock() >= until:
+                return decision
+            yield Hold(approval.id, until)
+            if not self.sessions.alive(session):
+                return decision
+
+    def _binding(self, work: _Work, decision: Decision) -> str:
+        """Return what a grant is bound to: agent, session, sink, method, body, values, labels and policy digest."""
+        info, endpoint = work.call.session, work.message.endpoint
+        digest = hashlib.sha256()
+        labels = sorted(f"{flow.data_class} {flow.state} {flow.route.source}" for flow in work.flows)
+        values = [known.text for _, known in sorted(work.known.items())]
+        texts = [piece for part in work.message.parts for piece in (part.path, part.text)]
+        for piece in (
+            *(info.agent, info.id, work.message.direction, work.route.sink or "", decision.digest),
+            *(endpoint.upstream, endpoint.operation, endpoint.path),
+            *labels,
+            *values,
+            *texts,
+        ):
+            data = piece.encode("utf-8", "surrogatepass")
+            digest.update(len(data).to_bytes(8) + data)
+        return digest.hexdigest()
+
+    def _summary(self, work: _Work, decision: Decision) -> Mapping[str, object]:
+        """Return what an approver is shown: names, paths, counts and the lineage; labelled spans are left out."""
+        asked = [ruling for ruling in decision.rulings if ruling.verdict is Verdict.ASK]
+        return {
+            "agent": work.call.session.agent,
+            "purpose": work.call.session.purpose,
+            "direction": work.message.direction.value,
+            "destination": work.route.sink,
+            "upstream": work.message.endpoint.upstream,
+            "operation": work.message.endpoint.operation,
+            "rules": sorted({ruling.rule for ruling in asked}),
+            "says": sorted({ruling.says for ruling in asked if ruling.says}),
+            "labels": [
+                {
+                    "data": note.label.data_class,
+                    "state": note.label.state,
+                    "from": note.label.source,
+                    "count": note.count,
+                    "path": note.path,
+                    "form": note.form,
+                    "read_in": note.origin,
+                    "read_at": note.origin_path,
+                }
+                for note in self._notes(work)
+            ],
+            "parts": [{"path": part.path, "length": len(part.text)} for part in work.message.parts],
+            "preview": work.past.seal.seal(_preview(work).encode("utf-8", "replace"), b"preview").hex(),
+            "event": work.event,
+            "trace": work.call.trace,
+        }
+
+    def _conclude(self, work: _Work, decision: Decision) -> Outcome:
+        """Transform, record, and only then say what the adapter must do."""
+        if decision.verdict >= Verdict.ASK:
+            return self._refusal(work, decision)
+        if not (work.looked_at or work.carries):
+            self._record(work, decision)
+            return Forward(work.event)
+        try:
+            with self.store.batch():
+                edits = self._edit_outbound(work) if work.outbound else self._edit_inbound(work)
+                self._record(work, decision)
+        except Exception:
+            work.past.forget()  # the batch is undone; memory must not know more than the store
+            raise
+        return Forward(work.event, tuple(edits))
+
+    def _edit_outbound(self, work: _Work) -> list[Edit]:
+        """Put values back where the rules allow them raw; rewrite what a rule wants rewritten; unescape look-alikes."""
+        wanted: dict[int, str] = {}
+        for number, finding in enumerate(work.findings):
+            ruling = work.rulings[number]
+            if ruling.verdict is Verdict.TRANSFORM and finding.by != BY_TOKEN:
+                if finding.form != "exact" or finding.data_class == OPAQUE:
+                    raise PolicyError("a rule wants a value rewritten that stands in an encoding; only block can help")
+                wanted[number] = ruling.transform
+        edits = self._put_back(work)
+        spans = rewriting.spans_of(work.parts, work.findings, wanted)
+        replaced = [(span.part, _text(work.parts, span)) for span in spans]
+        for span, (_, text) in zip(spans, replaced, strict=True):
+            if span.transform == "tokenize":
+                labels = {Label(work.findings[n].data_class, RAW, work.findings[n].source) for n in span.findings}
+                work.past.vault.note(text, labels, Origin(work.event, work.parts[span.part].path, "tokenize"))
+            edits.append(Edit(span.part, span.start, span.end, self._transform(work, span, text)))
+        if rewriting.leftovers(work.parts, [edit for edit in edits if edit.end > edit.start], replaced):
+            raise PolicyError("an edited part still holds the value that was to be replaced")
+        if work.past.ledger.any_marked("escaped"):
+            for number, part in work.looked_at:
+                edits += [Edit(number, at, at + 1, "") for at in escapes(part.text)]
+        return edits
+
+    def _put_back(self, work: _Work) -> list[Edit]:
+        """Return the edits that put values in the place of their tokens; note the tokens that go out as they are."""
+        tokens: dict[tuple[int, int, int], list[int]] = {}
+        for number, finding in enumerate(work.findings):
+            if finding.by == BY_TOKEN and finding.form == "exact":
+                tokens.setdefault((finding.part, finding.start, finding.end), []).append(number)
+        edits: list[Edit] = []
+        sent: list[bytes] = []
+        for (part, start, end), numbers in tokens.items():
+            known = work.known[numbers[0]]
+            transforms = {r.transform for n in numbers if (r := work.rulings[n]).verdict is Verdict.TRANSFORM}
+            transform = max(transforms, key=rewriting.strictness, default="")
+            if transform == "tokenize":
+                sent.append(_sent_mark(work.message.endpoint.upstream, known.token))
+                continue
+            whole = start == 0 and end == len(work.parts[part].text)
+            if transform:
+                finding = work.findings[numbers[0]]
+                view = _View(work.past.vault, number=known.number)
+                edits.append(Edit(part, start, end, self.host.transform(transform, finding, known.text, view)))
+            else:
+                work.counts["resolved"] += 1
+                edits.append(Edit(part, start, end, known.text, number=whole and known.number))
+        work.past.ledger.mark("sent", sent)
+        return edits
+
+    def _edit_inbound(self, work: _Work) -> list[Edit]:
+        """Rewrite what may not enter as it is, and record what does enter as taint."""
+        past, source = work.past, work.source
+        self._taint_carried(work)
+        wanted: dict[int, str] = {}
+        in_part: dict[int, list[int]] = {}
+        for number, finding in enumerate(work.findings):
+            in_part.setdefault(finding.part, []).append(number)
+            ruling = work.rulings[number]
+            if ruling.verdict is Verdict.TRANSFORM:
+                if finding.data_class == OPAQUE:
+                    raise PolicyError(
+                        "a rule wants something rewritten that cannot be read; only allow or block can help"
+                    )
+                wanted[number] = ruling.transform
+            else:
+                self._enter(work, finding, RAW, _text_of(work.parts, finding))
+        spans = rewriting.spans_of(work.parts, work.findings, wanted)
+        hidden = [span for span in spans if span.transform == "tokenize"]
+        spans += rewriting.repetitions(work.looked_at, hidden, [_text(work.parts, span) for span in hidden])
+        edits = []
+        for span in spans:
+            part, text = work.parts[span.part], _text(work.parts, span)
+            origin = Origin(work.event, part.path, span.transform)
+            classes = {work.findings[number].data_class for number in span.findings}
+            if span.transform == "tokenize":
+                labels = {Label(data_class, TOKENISED, source) for data_class in classes}
+                past.vault.note(text, labels, origin, number=part.kind is Kind.NUMBER)
+                new = self._transform(work, span, text)
+            else:
+                new = self._transform(work, span, text)
+                state = rewriting.state_made(span, work.rulings, in_part[span.part])
+                for number in span.findings:
+                    self._enter(work, work.findings[number], state, new if span.transform in _TELLING else "", span)
+            work.counts[span.transform] += 1
+            edits.append(Edit(span.part, span.start, span.end, new))
+        if rewriting.leftovers(work.parts, edits, [(span.part, _text(work.parts, span)) for span in spans]):
+            raise PolicyError("an edited part still holds the value that was to be replaced")
+        edits += self._escape(work, spans)
+        past.ledger.mark(
+            "issued",
+            (
+                tracing.issued_mark(past, work.message.endpoint.upstream, work.parts[run.part].text[at.start : at.end])
+                for run in work.runs
+                if (at := run.decoding).text is None
+            ),
+        )
+        return edits
+
+    def _enter(
+        self, work: _Work, finding: Finding, state: State, text: str, span: rewriting.Span | None = None
+    ) -> None:
+        """Record that data enters the sandbox in a state: as taint, and as a value to look for unless `text` is ""."""
+        past = work.past
+        label = Label(finding.data_class, state, finding.source)
+        path = work.parts[finding.part].path
+        origin = Origin(work.event, path, span.transform if span else "")
+        past.ledger.taint(label, origin)
+        if not text or finding.data_class == OPAQUE:
+            return
+        if len(past.vault) < _MAX_VALUES:
+            past.vault.note(text, [label], origin, number=work.parts[finding.part].kind is Kind.NUMBER)
+        else:  # memory is bounded without forgetting: what is not tracked as a value is carried by the session
+            past.ledger.mark("coarse", [finding.data_class.encode()])
+
+    def _taint_carried(self, work: _Work) -> None:
+        """Record what every response of this source reveals something about."""
+        for data_class in sorted(work.carries):
+            work.past.ledger.taint(Label(data_class, DERIVED, work.source), Origin(work.event))
+
+    def _escape(self, work: _Work, spans: Sequence[rewriting.Span]) -> list[Edit]:
+        """Return the edits that keep an upstream's token-shaped text from being taken for this session's tokens."""
+        ledger, vault, upstream = work.past.ledger, work.past.vault, work.message.endpoint.upstream
+        edits = []
+        for number, part in work.looked_at:
+            for at, token in lookalikes(part.text):
+                own = token and vault.of_token(token) and ledger.marked("sent", _sent_mark(upstream, token))
+                inside = any(span.part == number and span.start <= at < span.end for span in spans)
+                if not own and not inside:
+                    edits.append(Edit(number, at + 1, at + 1, "~"))
+        if edits:
+            ledger.mark("escaped", [b"yes"])
+            work.counts["escaped"] += len(edits)
+        return edits
+
+    def _transform(self, work: _Work, span: rewriting.Span, text: str) -> str:
+        view = _View(work.past.vault, number=work.parts[span.part].kind is Kind.NUMBER)
+        return self.host.transform(span.transform, span.finding, text, view)
+
+    # --- what is recorded, and what the sandbox is told ---------------------------------------------------------------
+
+    def _refusal(self, work: _Work, decision: Decision) -> Refuse:
+        """Record a refusal and say what would make the message pass; only the winning rule is named."""
+        with self.store.batch():
+            if not work.outbound:  # that something was refused tells something, too
+                self._taint_carried(work)
+            self._record(work, decision)
+        asked = decision.verdict is Verdict.ASK
+        winner = leading(decision)
+        what = winner.flow.data_class or "This message"
+        where = "the sandbox" if not work.outbound else winner.flow.route.sink or "an address that no destination names"
+        if asked:
+            title = "A person has to agree first"
+            detail = f"{what} may go to {where} once {' or '.join(winner.approvers) or 'a reviewer'} has approved it."
+            following = "Poll the approval's status URL; when it says approved, send the identical request again."
+        else:
+            title = "The policy forbids this flow"
+            detail = winner.says or f"No rule lets {what} go to {where}."
+            following = _advice(winner, outbound=work.outbound)
+        return Refuse(
+            kind="approval" if asked else "flow",
+            title=title,
+            detail=detail,
+            event=work.event,
+            trace=work.call.trace,
+            direction=work.message.direction,
+            next=following,
+            rule=winner.rule,
+            says=winner.says,
+            missing=winner.missing,
+            approval=work.approval if asked else "",
+            retryable=asked,
+        )
+
+    def _fail(self, call: Call, message: Message, error: Exception) -> Refuse:
+        """Refuse a message that could not be judged. A foreign error's text is not told: it may quote a value."""
+        past = self._pasts.get(call.session.id)
+        if past is not None:
+            past.forget()
+        kind = next((kind for types, kind in _KINDS if isinstance(error, types)), "error")
+        title, detail, following = _FAILURES[kind]
+        if isinstance(error, (StoreError, PolicyError, PluginError, ParseError)):
+            detail = f"{detail} {error}"  # our own errors hold names, paths and lengths only
+        self.on_error(error)
+        return self.refuse(
+            call, message.direction, kind, title, detail, following=following, endpoint=message.endpoint, retryable=True
+        )
+
+    def on_error(self, error: Exception) -> None:
+        """Take note of an error that refused a message; the shell replaces this to log the type and the place."""
+
+    def _record(self, work: _Work, decision: Decision) -> None:
+        """Write the audit entry, before anything is delivered."""
+        names: dict[str, None] = dict.fromkeys(ruling.rule for ruling in decision.matches if ruling.rule)
+        would = max((r.verdict for r in decision.matches if not r.enforced), default=Verdict.ALLOW)
+        info, endpoint, now = work.call.session, work.message.endpoint, self._clock()
+        entry = AuditEntry(
+            event=work.event,
+            time=now,
+            trace=work.call.trace,
+            session=info.id,
+            agent=info.agent,
+            direction=work.message.direction.value,
+            protocol=endpoint.protocol,
+            upstream=endpoint.upstream,
+            operation=endpoint.operation,
+            source=work.source,
+            sink=work.route.sink or "",
+            verdict=decision.verdict.name.lower(),
+            rules=tuple(names),
+            labels=self._notes(work) if len(work.flows) > 1 else (),
+            policy=decision.digest,
+            reason=leading(decision).rule,
+            counts=dict(work.counts),
+            would=would.name.lower() if would > Verdict.ALLOW else "",
+            sandbox_trace=work.call.sandbox_trace,
+            approval=work.approval,
+            ms=(now - work.started) * 1000,
+        )
+        self.audit.write(entry)
+        self.host.record(entry)
+        work.call.event = work.event
+
+    def _notes(self, work: _Work) -> tuple[LabelNote, ...]:
+        """Return the labels of a message with their counts and the lineage of the first of each."""
+        notes: dict[tuple[Label, str, str], LabelNote] = {}
+        for flow in work.flows:
+            if flow.data_class is None:
+                continue
+            label = Label(flow.data_class, flow.state, flow.route.source)
+            if flow.finding is None:
+                origin, path, form, transform = work.past.ledger.origin(label), "", "taint", ""
+            else:
+                finding, known = work.findings[flow.finding], work.known.get(flow.finding)
+                origin = known.origin if known else Origin()
+                path, form = work.parts[finding.part].path, finding.form
+                ruling = work.rulings.get(flow.finding)
+                transform = ruling.transform if ruling else ""
+            key = (label, form, transform)
+            note = notes.get(key)
+            if note is not None:
+                notes[key] = replace(note, count=note.count + 1)
+            else:
+                notes[key] = LabelNote(label, 1, path, form, transform, origin.event, origin.path)
+        return tuple(notes.values())
+
+    def _event(self) -> str:
+        return self._random(8).hex()
+
+    def _past(self, session: str) -> Past:
+        past = self._pasts.pop(session, None)
+        if past is None:
+            past = Past(self.store, session, self.sessions.seal(session), self._token_kind)
+            if len(self._pasts) >= _MAX_PASTS:  # the store has the truth; this only frees memory
+                del self._pasts[next(iter(self._pasts))]
+        self._pasts[session] = past  # the last used stands last
+        return past
+
+    def _token_kind(self, data_class: DataClass) -> str:
+        spec = self.policy.classes.get(data_class)
+        return spec.token if spec is not None else data_class.rpartition(".")[2].upper()
+
+
+class _View:
+    """The part of a session's vault that transforms may use; it knows whether the text at hand was a number."""
+
+    __slots__ = ("_number", "_vault")
+
+    def __init__(self, vault: Vault, *, number: bool) -> None:
+        self._vault = vault
+        self._number = number
+
+    def tokenise(self, data_class: DataClass, text: str, *, number: bool = False) -> str:
+        """Return the session's token for a value."""
+        return self._vault.tokenise(data_class, text, number=number or self._number)
+
+    def digest(self, text: str) -> str:
+        """Return a keyed hash of `text` in hex."""
+        return self._vault.digest(text)
+
+
+BY_TOKEN = tracing.BY_TOKEN
+_TELLING = frozenset({"generalise", "mask", "hash"})
+"""Transforms whose result says enough about the value to be followed like one."""
+
+_KINDS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = (
+    (StoreError, "store"),
+    (PluginError, "plugin"),
+    (PolicyError, "policy"),
+    (ParseError, "unreadable"),
+    (TimeoutError, "timeout"),
+)
+_FAILURES = {
+    "store": ("The proxy cannot keep its state", "Nothing passes that cannot be recorded.", "Tell the operator."),
+    "plugin": (
+        "A classifier or another plugin failed",
+        "Nothing passes that could not be judged.",
+        "Tell the operator.",
+    ),
+    "policy": (
+        "The policy asks for what cannot be done",
+        "Nothing passes that could not be rewritten.",
+        "Tell the operator.",
+    ),
+    "unreadable": (
+        "The message cannot be read",
+        "Nothing passes that could not be read.",
+        "Send it in a form that can.",
+    ),
+    "timeout": ("Judging the message took too long", "Nothing passes unjudged.", "Send less at once, or try again."),
+    "error": ("The proxy failed on this message", "Nothing passes that could not be judged.", "Tell the operator."),
+}
+
+
+def _advice(winner: Ruling, *, outbound: bool) -> str:
+    """Return what the sandbox can do about a refusal."""
+    if winner.missing:
+        return "It would pass with: " + "; ".join(winner.missing) + "."
+    if winner.flow.finding is None and winner.flow.data_class is not None:
+        return (
+            "This session has already read such data in the clear; use a session that has not, or another destination."
+        )
+    if outbound:
+        return "Leave this data out, or send it to a destination whose rules allow it."
+    return "Ask the operator whether this data may enter the sandbox, and in which form."
+
+
+def _declared(specs: Sequence[FactSpec], message: Message, past: Past) -> dict[str, Fact]:
+    """Return the declared facts that the message states; what it states by a token is unknown."""
+    hidden = {
+        part.path
+        for part in message.parts
+        if any(past.vault.of_token(token) for _, token in lookalikes(part.text) if token)
+    }
+    return read_facts([spec for spec in specs if spec.path not in hidden], message.parts)
+
+
+def _without_tokens(part: Part, vault: Vault) -> Part:
+    """Return a part with the session's own tokens blanked out, so that no classifier takes one for a name."""
+    if "[" not in part.text or not vault.tokens:
+        return part
+    text = TOKEN.sub(lambda m: "\0" * len(m.group()) if vault.of_token(m.group()) else m.group(), part.text)
+    return part if text == part.text else replace(part, text=text)
+
+
+def _text(parts: Sequence[Part], span: rewriting.Span) -> str:
+    return parts[span.part].text[span.start : span.end]
+
+
+def _text_of(parts: Sequence[Part], finding: Finding) -> str:
+    return parts[finding.part].text[finding.start : finding.end]
+
+
+def _sent_mark(upstream: str, token: str) -> bytes:
+    return f"{upstream} {token}".encode()
+
+
+def _preview(work: _Work) -> str:
+    """Return the message's texts with every labelled span replaced by its class: what an approver may look at."""
+    lines = []
+    for number, part in enumerate(work.message.parts):
+        if part.path.startswith(("header/", "cookie/", "host/")):
+            continue
+        wanted = {n: "redact" for n, finding in enumerate(work.findings) if finding.part == number}
+        spans = rewriting.spans_of(work.parts, work.findings, wanted) if wanted else []
+        edits = [Edit(number, span.start, span.end, f"<{span.finding.data_class}>") for span in spans]
+        lines.append(f"{part.path}: {apply_edits(part.text, edits)[:_PREVIEW]}")
+    return "\n".join(lines[:_PREVIEW_LINES])

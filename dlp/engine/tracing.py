@@ -1,0 +1,191 @@
+"""What a message carries: own tokens, known values in any form that is looked for, fields of the source, opaque parts.
+
+Pure but for reading a session's past. The classifiers' findings come from elsewhere and join these.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from dlp.core.finding import Finding
+from dlp.core.label import DERIVED, OPAQUE, RAW, TOKENISED, DataClass, Label, State, Tracking
+from dlp.core.message import Block, Kind, Part
+from dlp.core.policy import Flow, Policy, Route
+from dlp.core.token import TOKEN
+from dlp.engine.ledger import Ledger
+from dlp.engine.matching import Decoding, decodings
+from dlp.engine.past import Past
+from dlp.engine.vault import Known
+
+BY_TOKEN = "token"  # noqa: S105 - a name, no secret
+"""What a finding says has seen it where it is one of the session's own tokens."""
+
+_BRACKET = re.compile(rb"\[~*[A-Z][A-Z0-9_]*_[1-9]")
+_LONG_RUN = re.compile(rb"[A-Za-z0-9+/_-]{16,}|%[0-9a-fA-F]{2}")
+_SHORT_RUN = re.compile(rb"[A-Za-z0-9+/_-]{6,}|%[0-9a-fA-F]{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A finding, with the value behind it where the session knows one."""
+
+    finding: Finding
+    known: Known | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """The decoding of a run of part `part`, to be classified like a part of its own."""
+
+    part: int
+    decoding: Decoding
+
+
+def plain(block: Block, past: Past, *, guarded: bool) -> bool:
+    """Return whether a block's surface shows that it holds no token, no known value and nothing encoded.
+
+    `guarded` asks for more: that it holds no run which nobody could read, either.
+    """
+    surface = block.surface
+    if surface is None or _BRACKET.search(surface):
+        return False
+    index = past.index
+    run = _LONG_RUN
+    if index:
+        if index.wholes or index.find(surface.decode("utf-8", "replace")):
+            return False
+        run = _SHORT_RUN
+    return not any(
+        guarded or decoding.text is not None
+        for match in run.finditer(surface)
+        for decoding in decodings(match.group().decode("ascii"))
+    )
+
+
+def encoded(parts: Iterable[tuple[int, Part]]) -> list[Encoded]:
+    """Return the encoded runs of these parts, given with their numbers."""
+    return [
+        Encoded(number, decoding)
+        for number, part in parts
+        if part.kind is not Kind.OPAQUE
+        for decoding in decodings(part.text)
+    ]
+
+
+def sightings(parts: Iterable[tuple[int, Part]], runs: Iterable[Encoded], past: Past) -> Iterator[Sighting]:
+    """Give the session's own tokens and known values in these parts and in what their encoded runs decode to."""
+    for number, part in parts:
+        if part.kind is Kind.OPAQUE:
+            yield Sighting(Finding(number, 0, 0, OPAQUE, "wire"))
+            continue
+        for start, end, known, state in _seen(part.text, past):
+            yield from _labelled(number, start, end, known, state, "exact")
+    for run in runs:
+        text = run.decoding.text
+        if text is not None:
+            for _, _, known, state in _seen(text, past):
+                at = run.decoding
+                yield from _labelled(run.part, at.start, at.end, known, state, at.form)
+
+
+def _seen(text: str, past: Past) -> Iterator[tuple[int, int, Known, State]]:
+    vault, index = past.vault, past.index
+    if "[" in text and vault.tokens:
+        for match in TOKEN.finditer(text):
+            known = vault.of_token(match.group())
+            if known is not None:
+                yield match.start(), match.end(), known, TOKENISED
+    if index:
+        whole = index.whole(text)
+        if whole is not None:
+            yield 0, len(text), whole, RAW
+        for found in index.find(text):
+            yield found.start, found.end, found.known, RAW
+
+
+def _labelled(part: int, start: int, end: int, known: Known, state: State, form: str) -> Iterator[Sighting]:
+    """Give one sighting a label of the value. A hidden value that turns up in the clear is raw there."""
+    by = BY_TOKEN if state == TOKENISED else "known value"
+    for label in known.labels:
+        shown = RAW if state == RAW and label.state == TOKENISED else label.state if state == RAW else TOKENISED
+        finding = Finding(part, start, end, label.data_class, by, state=shown, source=label.source, form=form)
+        yield Sighting(finding, known)
+
+
+def field_findings(
+    fields: Sequence[tuple[DataClass, Callable[[str], bool]]], parts: Iterable[tuple[int, Part]]
+) -> Iterator[Finding]:
+    """Give a finding over each part that a source's `fields:` label."""
+    if not fields:
+        return
+    for number, part in parts:
+        if part.kind is not Kind.KEY and part.text:
+            for data_class, names in fields:
+                if names(part.path):
+                    yield Finding(number, 0, len(part.text), data_class, "field")
+
+
+def unreadable(parts: Iterable[tuple[int, Part]], runs: Iterable[Encoded], past: Past, upstream: str) -> bool:
+    """Return whether the proxy cannot read something in these parts that their own upstream did not issue.
+
+    A cookie is not opaque to whoever set it: a run that this upstream gave this session may return to it.
+    """
+    numbered = dict(parts)
+    if any(part.kind is Kind.OPAQUE for part in numbered.values()):
+        return True
+    return any(
+        run.decoding.text is None
+        and not past.ledger.marked(
+            "issued", issued_mark(past, upstream, numbered[run.part].text[run.decoding.start : run.decoding.end])
+        )
+        for run in runs
+    )
+
+
+def issued_mark(past: Past, upstream: str, run: str) -> bytes:
+    """Return what the ledger remembers an opaque run by, once an upstream has issued it: a keyed hash."""
+    return past.seal.digest(b"issued", f"{upstream} {run}")
+
+
+def carried(policy: Policy, ledger: Ledger, sink: Route, *, opaque: bool) -> Iterator[Flow]:
+    """Give the flows that session taint alone carries to a sink, whatever the message looks like.
+
+    `opaque` says that part of the message cannot be read, so that guarded classes are carried as well. A class that the
+    policy no longer knows counts as restricted.
+    """
+    for label in ledger.labels:
+        if _carries(policy, ledger, label, opaque=opaque):
+            yield Flow(label.data_class, label.state, Route(label.source, sink.sink, sink.possible))
+
+
+def _carries(policy: Policy, ledger: Ledger, label: Label, *, opaque: bool) -> bool:
+    spec = policy.classes.get(label.data_class)
+    tracking = Tracking.SESSION if spec is None else spec.tracking
+    if label.state == DERIVED or tracking is Tracking.SESSION:
+        return True
+    if ledger.marked("coarse", label.data_class.encode()):  # too many values to follow one by one
+        return True
+    return tracking is Tracking.GUARDED and opaque
+
+
+def is_guarding(policy: Policy, ledger: Ledger) -> bool:
+    """Return whether something unreadable would carry a class that this session has seen."""
+    return any(
+        policy.classes[label.data_class].tracking is Tracking.GUARDED
+        for label in ledger.labels
+        if label.data_class in policy.classes
+    )
+
+
+def flows_of(findings: Sequence[Finding], parts: Sequence[Part], sink: Route) -> list[Flow]:
+    """Return one flow per finding, each from the source its value came from."""
+    return [
+        Flow(
+            finding.data_class,
+            finding.state,
+            Route(finding.source, sink.sink, sink.possible),
+            number,
+            parts[finding.part].path,
+        )
+        for number, finding in enumerate(findings)
+    ]

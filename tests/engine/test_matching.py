@@ -1,0 +1,144 @@
+import base64
+import gzip
+import zlib
+from urllib.parse import quote
+
+import brotli
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dlp.engine.matching import Index, decodings
+from dlp.engine.vault import Known, Origin
+
+
+def index_of(*values: str) -> Index:
+    index = Index()
+    for value in values:
+        index.add(Known(value, number=False, origin=Origin()))
+    return index
+
+
+def found(index: Index, text: str) -> list[str]:
+    return [text[match.start : match.end] for match in index.find(text)]
+
+
+PADDING = "nothing to see here, and a good deal more of it " * 8
+
+
+@pytest.mark.parametrize("around", ["", PADDING])
+def test_a_value_is_found_wherever_it_stands(around: str):
+    index = index_of("maria.gonzalez@acme.org")
+    assert found(index, f"{around}<maria.gonzalez@acme.org>{around}") == ["maria.gonzalez@acme.org"]
+
+
+def test_a_value_glued_to_other_text_is_found():
+    assert found(index_of("sk_live_51Hxyz"), "aaask_live_51Hxyzbbb") == ["sk_live_51Hxyz"]
+
+
+def test_a_short_number_is_not_seen_inside_a_longer_one():
+    index = index_of("12345")
+    assert found(index, "order 912345678") == []
+    assert found(index, "order 12345.") == ["12345"]
+
+
+@pytest.mark.parametrize("value", ["May", "100", "status", "x"])
+def test_short_values_and_common_words_count_as_whole_parts_only(value: str):
+    index = index_of(value)
+    assert index.wholes
+    assert found(index, f"in {value} we {value}") == []
+    known = index.whole(value)
+    assert known is not None
+    assert known.text == value
+
+
+def test_overlapping_values_are_all_found():
+    assert set(found(index_of("Maria Gonzalez", "Gonzalez Ruiz"), "Maria Gonzalez Ruiz")) == {
+        "Maria Gonzalez",
+        "Gonzalez Ruiz",
+    }
+
+
+def test_many_values_with_the_same_beginning_do_not_share_one_anchor():
+    index = index_of(*(f"employee-number-{number:06}" for number in range(3000)))
+    assert max(len(entries) for entries in index._anchors[8].table.values()) < 100
+    assert found(index, "it is employee-number-002999 again") == ["employee-number-002999"]
+
+
+@given(st.lists(st.text(min_size=4, max_size=40), min_size=1, max_size=20), st.text(max_size=200), st.data())
+def test_whatever_stands_in_a_text_as_a_long_value_is_found(values: list[str], text: str, data: st.DataObject):
+    value = data.draw(st.sampled_from(values))
+    index = index_of(*values)
+    whole = f"{text} {value}! {text}"
+    if index.whole(value) is None:
+        assert value in found(index, whole)
+
+
+def test_nothing_is_found_that_is_not_there():
+    index = index_of("maria.gonzalez@acme.org", "DE89370400440532013000")
+    assert found(index, PADDING + "maria.gonzales@acme.org DE89370400440532013001") == []
+
+
+SECRET = "maria.gonzalez@acme.org"
+ENCODINGS = {
+    "base64": base64.b64encode(SECRET.encode()).decode(),
+    "base64url": base64.urlsafe_b64encode(SECRET.encode()).decode().rstrip("="),
+    "hex": SECRET.encode().hex(),
+    "HEX": SECRET.encode().hex().upper(),
+    "url": quote(SECRET, safe=""),
+    "url, all": "".join(f"%{byte:02X}" for byte in SECRET.encode()),
+    "gzip": base64.b64encode(gzip.compress(SECRET.encode())).decode(),
+    "zlib": base64.b64encode(zlib.compress(SECRET.encode())).decode(),
+    "deflate": base64.b64encode(zlib.compress(SECRET.encode(), wbits=-15)).decode(),
+    "br": base64.b64encode(brotli.compress(SECRET.encode())).decode(),
+    "zstd": base64.b64encode(zstandard.compress(SECRET.encode())).decode(),
+    "base64 of hex": base64.b64encode(SECRET.encode().hex().encode()).decode(),
+    "hex of base64 of gzip": base64.b64encode(gzip.compress(SECRET.encode())).hex(),
+    "base64 three times": base64.b64encode(base64.b64encode(base64.b64encode(SECRET.encode()))).decode(),
+    "among words": base64.b64encode(f"the address is {SECRET} as you know".encode()).decode(),
+}
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+def test_common_encodings_and_their_nestings_are_read(name: str):
+    text = f'{{"note": "see {ENCODINGS[name]} please"}}'
+    texts = [decoding.text or "" for decoding in decodings(text)]
+    assert any(SECRET in each for each in texts)
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+def test_a_decoding_says_where_its_run_stands(name: str):
+    run = ENCODINGS[name]
+    text = f"a {run} b"
+    spans = {
+        text[decoding.start : decoding.end]
+        for decoding in decodings(text)
+        if decoding.text is not None and SECRET in decoding.text
+    }
+    assert spans & {run, text}
+
+
+def test_what_cannot_be_decoded_and_looks_random_is_reported_unread():
+    noise = bytes((37 * number * number + 11) % 256 for number in range(48))
+    assert [decoding.text for decoding in decodings(base64.b64encode(noise).decode())] == [None]
+    assert None in [decoding.text for decoding in decodings(noise[:16].hex())]
+
+
+@pytest.mark.parametrize(
+    "text", ["a perfectly ordinary sentence about nothing", "/api/v1/employees/list/active", "chat_post_message_channel"]
+)
+def test_words_are_not_taken_for_ciphertext(text: str):
+    assert all(decoding.text is not None for decoding in decodings(text))
+
+
+def test_a_bomb_inside_an_encoding_is_not_unpacked():
+    bomb = base64.b64encode(gzip.compress(b"a" * 60_000_000)).decode()
+    assert sum(len(decoding.text or "") for decoding in decodings(bomb)) <= 4 * 1024 * 1024 + 100
+    nested = base64.b64encode(gzip.compress(gzip.compress(b"a" * 60_000_000))).decode()
+    assert all(len(decoding.text or "") <= 4 * 1024 * 1024 for decoding in decodings(nested))
+
+
+@given(st.text(max_size=300))
+def test_decoding_arbitrary_text_never_fails(text: str):
+    assert all(0 <= decoding.start <= decoding.end <= len(text) for decoding in decodings(text))
