@@ -1,0 +1,374 @@
+"""The HTTP proxy: mitmproxy's layers and TLS on our own listener, with a dispatch that fails closed.
+
+Of mitmproxy's addons only the TLS configuration is used; its `Master` and addon manager, which let a message go on when
+an addon raises, are left out, and so are the addons that choose raw tunnels, DNS and eager connections.
+"""
+
+import asyncio
+import logging
+import ssl
+from collections import deque
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from mitmproxy import ctx, options
+from mitmproxy.addonmanager import Loader
+from mitmproxy.addons.proxyserver import Proxyserver
+from mitmproxy.addons.tlsconfig import TlsConfig
+from mitmproxy.connection import Connection, ConnectionState
+from mitmproxy.proxy import commands, events
+from mitmproxy.proxy.mode_specs import ProxyMode
+from mitmproxy.proxy.server import ConnectionIO, LiveConnectionHandler
+
+from dlp.adapters import own_host
+from dlp.adapters.fail_closed import FailClosed, logger, place
+from dlp.adapters.http_head import read_credentials
+from dlp.adapters.http_stream import Await, AwaitCompleted, HttpSide, Side
+from dlp.adapters.limits import Limits
+from dlp.adapters.pool import Pool
+from dlp.adapters.resolver import Pinned, Resolution, Resolver
+from dlp.core.errors import ConfigError, DlpError
+from dlp.core.outcome import Outcome
+from dlp.core.ports import Clock, Random
+from dlp.engine.pipeline import Call, Classify, Engine, Hold, Run, Wait
+from dlp.engine.sessions import SessionInfo
+
+
+class HttpProxy:
+    """Proxies HTTP and HTTPS for sandboxes; decides nothing, but passes nothing that the engine did not forward."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        resolver: Resolver,
+        clock: Clock,
+        random: Random,
+        ca_dir: Path,
+        upstream_ca: Path | None = None,
+        pool: Pool | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self.engine = engine
+        self.limits = limits or Limits()
+        self._resolver = resolver
+        self._clock = clock
+        self._random = random
+        self._pool = pool
+        self._servers: list[asyncio.Server] = []
+        self._connections: set[asyncio.Task[None]] = set()
+        self._options = _options(ca_dir, upstream_ca, self.limits)
+        self._hooks = _hooks(self._options)
+
+    async def listen(self, host: str, port: int, bound: SessionInfo | None = None) -> tuple[str, int]:
+        """Accept clients at an address, return the one it became; `bound` makes every client that session's."""
+        _quieten()
+        loop = asyncio.get_running_loop()
+        loop.set_task_factory(asyncio.eager_task_factory)  # mitmproxy's server relies on it
+        loop.set_exception_handler(_on_loop_error)
+
+        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.current_task()
+            if task is not None:
+                self._connections.add(task)
+                task.add_done_callback(self._connections.discard)
+            handler = ClientConnection(reader, writer, self._options, self, self._hooks, bound)
+            await handler.handle_client()
+
+        server = await asyncio.start_server(accept, host, port, backlog=1024)
+        self._servers.append(server)
+        name = server.sockets[0].getsockname()
+        return str(name[0]), int(name[1])
+
+    async def close(self) -> None:
+        """Stop listening and end every connection."""
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
+        for task in list(self._connections):
+            task.cancel()
+        if self._connections:
+            await asyncio.wait(list(self._connections), timeout=2)
+
+    # --- what an exchange needs (http_stream.Shell) -------------------------------------------------------------------
+
+    def identify(self, credentials: bytes | None) -> SessionInfo | None:
+        """Return the open session that these proxy credentials are for."""
+        pair = read_credentials(credentials) if credentials else None
+        return None if pair is None else self.engine.sessions.authenticate(*pair)
+
+    def trace(self) -> tuple[str, str]:
+        """Return a new trace id and span id, in hex (W3C Trace Context)."""
+        text = self._random(24).hex()
+        return text[:32], text[32:]
+
+    def known(self, host: str, port: int) -> Resolution | None:
+        """Return where an address leads if that can be said at once."""
+        return self._resolver.known(host, port)
+
+    async def resolve(self, host: str, port: int) -> Resolution:
+        """Return where an address leads."""
+        return await self._resolver.resolve(host, port)
+
+    async def serve(self, call: Call, method: str, target: str) -> tuple[int, bytes]:
+        """Answer a request to the proxy's own host."""
+        return await own_host.serve(self.engine, self._clock, call, method, target)
+
+    async def finish(self, run: Run, wait: Wait) -> Outcome:
+        """Drive a judgement that has to wait to its end; what goes wrong while waiting is the engine's to refuse."""
+        try:
+            while True:
+                try:
+                    if isinstance(wait, Hold):
+                        await self._hold(wait)
+                        answer = None
+                    else:
+                        answer = await self._classify(wait)
+                except (DlpError, TimeoutError) as error:
+                    wait = run.throw(error)
+                else:
+                    wait = run.send(answer)
+        except StopIteration as end:
+            outcome: Outcome = end.value
+            return outcome
+        finally:
+            run.close()
+
+    async def _classify(self, wait: Classify) -> Any:
+        if self._pool is None:
+            return self.engine.classifier.classify(wait.parts)
+        return await self._pool.classify(wait.parts, self.limits.classify)
+
+    async def _hold(self, hold: Hold) -> None:
+        await own_host.until_answered(self.engine, self._clock, hold.approval, hold.until, own_host.POLL_SECONDS)
+
+
+class ClientConnection(LiveConnectionHandler):
+    """One client: mitmproxy's connection handler with a dispatch that fails closed and connects to pins only."""
+
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        options_: options.Options,
+        proxy: HttpProxy,
+        hooks: dict[str, Callable[[Any], object]],
+        bound: SessionInfo | None,
+    ) -> None:
+        super().__init__(reader, writer, options_, _REGULAR)
+        self._proxy = proxy
+        self._hooks = hooks
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._pending: deque[events.Event] = deque()
+        self._side = Side(proxy, bound, {})
+        self.layer = HttpSide(self.layer.context, self._side, None)
+
+    async def handle_client(self) -> None:
+        """Serve the client until it leaves; what still waits for it then is given up."""
+        try:
+            await super().handle_client()
+        finally:
+            for task in list(self._tasks):
+                task.cancel()
+
+    async def handle_hook(self, hook: commands.StartHook) -> None:
+        """Do nothing: a connection that begins or ends is nobody's business."""
+
+    def log(self, message: str, level: int = logging.INFO, exc_info: Any = None) -> None:
+        """Log nothing of what mitmproxy says, which may hold addresses and values; of a crash, its type and place."""
+        if exc_info and exc_info is not True:
+            logger.error("connection ended after %s", place(exc_info[1]))
+
+    # --- the adapter's dispatch: whatever raises ends the connection --------------------------------------------------
+
+    async def server_event(self, event: events.Event) -> None:
+        """Let the layers handle an event and do what they command."""
+        async with self._server_event_lock:
+            self.timeout_watchdog.register_activity()
+            guard = FailClosed()
+            with guard:
+                self._dispatch(event)
+            if guard.error is not None:
+                self._pending.clear()
+                for connection in list(self.transports):
+                    self.close_connection(connection)
+
+    def _dispatch(self, event: events.Event) -> None:
+        """Handle an event and those that follow from it at once, in order; write once for each run of data."""
+        pending = self._pending
+        pending.append(event)
+        while pending:
+            to: Connection | None = None
+            out: list[bytes] = []
+            for command in self.layer.handle_event(pending.popleft()):
+                if type(command) is commands.SendData:
+                    if command.connection is not to:
+                        self._write(to, out)
+                        to, out = command.connection, []
+                    out.append(command.data)
+                elif type(command) is not commands.Log:
+                    self._write(to, out)
+                    to, out = None, []
+                    self._do(command)
+            self._write(to, out)
+
+    def _write(self, connection: Connection | None, data: list[bytes]) -> None:
+        io = self.transports.get(connection) if connection is not None else None
+        writer = io.writer if io is not None else None
+        if isinstance(writer, asyncio.StreamWriter) and not writer.is_closing():
+            writer.write(data[0] if len(data) == 1 else b"".join(data))
+
+    def _do(self, command: commands.Command) -> None:
+        match command:
+            case Await():
+                self._start_waiting(command)
+            case commands.StartHook():
+                hook = self._hooks.get(command.name)
+                if hook is not None:
+                    hook(*command.args())
+                if command.blocking:
+                    self._pending.append(events.HookCompleted(command))
+            case commands.OpenConnection():
+                self.transports[command.connection] = ConnectionIO()
+                task = asyncio.create_task(self.open_connection(command))
+                self.transports[command.connection].handler = task
+            case commands.RequestWakeup():
+                self._keep(asyncio.create_task(self.wakeup(command)))
+            case commands.CloseTcpConnection():
+                if command.connection in self.transports:
+                    self.close_connection(command.connection, command.half_close)
+            case commands.CloseConnection():
+                if command.connection in self.transports:
+                    self.close_connection(command.connection)
+            case _:
+                msg = f"{type(command).__name__} is no command that this proxy knows"
+                raise TypeError(msg)
+
+    def _keep(self, task: asyncio.Task[Any]) -> None:
+        if not task.done():
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _start_waiting(self, command: Await) -> None:
+        work = asyncio.create_task(command.work)
+        command.cancel = work.cancel
+        self._keep(work)
+
+        async def report() -> None:
+            await asyncio.wait([work])
+            await self.server_event(AwaitCompleted(command, work.result))
+
+        self._keep(asyncio.create_task(report()))
+
+    async def open_connection(self, command: commands.OpenConnection) -> None:
+        """Connect to where the name was pinned; no name is resolved here."""
+        connection = command.connection
+        address = connection.address
+        pinned = self._side.pins.get((address[0], address[1])) if address else None
+        if pinned is None:
+            await self.server_event(events.OpenConnectionCompleted(command, "not permitted"))
+            return
+        async with self.max_conns[address]:
+            try:
+                reader, writer = await self._dial(pinned)
+            except (OSError, TimeoutError):
+                connection.error = "not reachable"
+                self.transports.pop(connection, None)
+                await self.server_event(events.OpenConnectionCompleted(command, connection.error))
+                return
+            except asyncio.CancelledError:
+                self.transports.pop(connection, None)
+                raise
+            connection.state = ConnectionState.OPEN
+            connection.peername = writer.get_extra_info("peername")
+            connection.sockname = writer.get_extra_info("sockname")
+            self.transports[connection].reader = reader
+            self.transports[connection].writer = writer
+            await self.server_event(events.OpenConnectionCompleted(command, None))
+            await self.handle_connection(connection)
+
+    async def _dial(self, pinned: Pinned) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        error: OSError = OSError("no address")
+        for host, port in pinned.addresses:
+            try:
+                async with asyncio.timeout(self._proxy.limits.connect):
+                    return await asyncio.open_connection(host, port)
+            except OSError as failure:  # TimeoutError is one
+                error = failure
+        raise error
+
+
+_REGULAR = ProxyMode.parse("regular")
+
+
+def _options(ca_dir: Path, upstream_ca: Path | None, limits: Limits) -> options.Options:
+    """Return mitmproxy's options with every way round the exchange closed (they are read by its layers and TLS)."""
+    opts = options.Options()
+    loader = Loader(SimpleNamespace(options=opts))
+    Proxyserver().load(loader)
+    TlsConfig().load(loader)
+    opts.update(
+        confdir=str(ca_dir),
+        connection_strategy="lazy",
+        upstream_cert=False,
+        rawtcp=False,
+        websocket=False,
+        http2=True,
+        http3=False,
+        validate_inbound_headers=True,
+        ssl_insecure=False,
+        tcp_timeout=limits.idle,
+    )
+    if upstream_ca is not None:
+        opts.update(ssl_verify_upstream_trusted_ca=str(upstream_ca))
+    return opts
+
+
+def _hooks(opts: options.Options) -> dict[str, Callable[[Any], object]]:
+    """Return the only hooks that are called: those with which mitmproxy's layers ask for their TLS settings."""
+    ctx.options = opts
+    tls = TlsConfig()
+    tls.configure({"confdir"})
+    return {
+        "tls_clienthello": tls.tls_clienthello,
+        "tls_start_client": tls.tls_start_client,
+        "tls_start_server": tls.tls_start_server,
+    }
+
+
+def bundle_authorities(extra: Iterable[Path], target: Path) -> Path:
+    """Write the system's trusted authorities and the operator's own into one file, and return it.
+
+    Raises:
+        ConfigError: one of the operator's files cannot be read or holds no certificate.
+
+    """
+    default = ssl.get_default_verify_paths().cafile
+    texts = [Path(default).read_text(encoding="utf-8")] if default and Path(default).exists() else []
+    for path in extra:
+        try:
+            text = path.read_text(encoding="utf-8")
+            ssl.create_default_context(cadata=text)
+        except (OSError, ValueError, ssl.SSLError) as error:
+            raise ConfigError(
+                f"upstream_ca: {path}: expected a file of certificates (PEM), got {type(error).__name__}"
+            ) from None
+        texts.append(text)
+    temporary = target.with_suffix(".new")
+    temporary.write_text("\n".join(texts), encoding="utf-8")
+    temporary.replace(target)
+    return target
+
+
+def _quieten() -> None:
+    """Keep mitmproxy and its libraries from logging: their lines hold addresses, and tracebacks hold values."""
+    for name in ("mitmproxy", "hpack", "asyncio", "h2"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+
+
+def _on_loop_error(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    error = context.get("exception")
+    if error is not None and not isinstance(error, OSError):
+        logger.error("a task ended after %s", place(error))

@@ -1,0 +1,253 @@
+"""Header fields at the proxy's border: what is hop-by-hop, what is ambiguous, what is not supported, and who asks."""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+type Fields = tuple[tuple[bytes, bytes], ...]
+
+CODINGS = frozenset({"gzip", "x-gzip", "deflate", "br", "zstd", "identity"})
+"""The content codings that the wire formats can read."""
+
+_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+
+_REQUEST_SPECIAL = frozenset(
+    {
+        b"accept-encoding", b"baggage", b"connection", b"content-encoding", b"content-length", b"content-type",
+        b"expect", b"host", b"http2-settings", b"keep-alive", b"proxy-authorization", b"proxy-connection", b"te",
+        b"traceparent", b"tracestate", b"trailer", b"transfer-encoding", b"upgrade",
+    }
+)  # fmt: skip
+_RESPONSE_SPECIAL = frozenset(
+    {
+        b"alt-svc", b"connection", b"content-encoding", b"content-length", b"content-type", b"keep-alive",
+        b"proxy-authenticate", b"proxy-authentication-info", b"proxy-connection", b"trailer", b"transfer-encoding",
+        b"upgrade",
+    }
+)  # fmt: skip
+_FIELD_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_BAD_VALUE = re.compile(rb"[\r\n\0]")
+_LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}")
+# A Connection field may name any header as hop-by-hop; these it may not take away from what is judged and framed.
+_NEVER_DROPPED = frozenset({b"host", b"content-length", b"transfer-encoding", b"content-type", b"content-encoding"})
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """Why a message is refused for its head alone: the refusal's kind, title and detail, without any value."""
+
+    kind: str
+    title: str
+    detail: str
+    next: str = ""
+
+
+@dataclass(slots=True)
+class Head:
+    """A message's header fields without what belongs to one hop, with what the proxy needs to know of them.
+
+    `credentials` is what the sandbox showed to the proxy; it is no longer among `fields`.
+    """
+
+    fields: Fields = field(default=(), repr=False)
+    host: bytes | None = field(default=None, repr=False)
+    content_type: str = field(default="", repr=False)
+    content_encoding: str = ""
+    credentials: bytes | None = field(default=None, repr=False)
+    sandbox_trace: str = ""
+    expects_continue: bool = False
+    length: int | None = None
+    chunked: bool = False
+    objection: Objection | None = None
+
+    def object(self, objection: Objection) -> None:
+        """Refuse the message for this, unless something earlier was found."""
+        self.objection = self.objection or objection
+
+    @property
+    def media_type(self) -> str:
+        """The content type without its parameters, in lower case."""
+        return self.content_type.partition(";")[0].strip().lower()
+
+
+def _unsupported(what: str) -> Objection:
+    return Objection(
+        "unsupported",
+        f"{what} not supported yet",
+        f"The proxy cannot read {what.lower()}, so it passes none; this may come in a later version.",
+        "Use a plain request and a complete response instead.",
+    )
+
+
+UPGRADE = _unsupported("WebSocket and other protocol upgrades are")
+GRPC = _unsupported("gRPC is")
+SSE = _unsupported("Event streams (SSE) are")
+TRAILERS = _unsupported("Trailers are")
+
+
+def _ambiguous(what: str) -> Objection:
+    return Objection("protocol", "Ambiguous message", f"{what}, so two readers may read this message differently.")
+
+
+def read_request(fields: Fields, version: bytes) -> Head:
+    """Return a request's head, cleaned; the first objection stands."""
+    head = Head(objection=_malformed(fields))
+    kept: list[tuple[bytes, bytes]] = []
+    dropped: set[bytes] = set()
+    for name, value in fields:
+        lower = name.lower()
+        if lower not in _REQUEST_SPECIAL:
+            kept.append((name, value))
+            continue
+        match lower:
+            case b"host":
+                if head.host is not None:
+                    head.object(_ambiguous("The header Host is there twice"))
+                head.host = value
+                kept.append((name, value))
+            case b"accept-encoding":
+                readable = _readable(value)
+                kept.append((name, readable))
+            case b"proxy-authorization":
+                head.credentials = value if head.credentials is None else b""
+            case b"traceparent":
+                match = _TRACEPARENT.fullmatch(value)
+                head.sandbox_trace = match[1].decode() if match else ""
+            case b"expect":
+                head.expects_continue = value.lower() == b"100-continue"
+            case b"trailer":
+                head.object(TRAILERS)
+            case b"upgrade":
+                # An offer of HTTP/2 in clear text may be ignored (RFC 9110, 7.8); anything else would be a tunnel.
+                if value.lower() != b"h2c":
+                    head.object(UPGRADE)
+            case _:
+                _read_common(head, kept, dropped, name, lower, value)
+    if head.media_type.startswith("application/grpc"):
+        head.object(GRPC)
+    return _finish(head, kept, dropped, version)
+
+
+def read_response(fields: Fields, version: bytes) -> Head:
+    """Return a response's head, cleaned; the first objection stands."""
+    head = Head(objection=_malformed(fields))
+    kept: list[tuple[bytes, bytes]] = []
+    dropped: set[bytes] = set()
+    for name, value in fields:
+        lower = name.lower()
+        if lower not in _RESPONSE_SPECIAL:
+            kept.append((name, value))
+        elif lower == b"trailer":
+            head.object(TRAILERS)
+        else:
+            _read_common(head, kept, dropped, name, lower, value)
+    if head.media_type.startswith("application/grpc"):
+        head.object(GRPC)
+    elif head.media_type == "text/event-stream":
+        head.object(SSE)
+    return _finish(head, kept, dropped, version)
+
+
+def _read_common(
+    head: Head, kept: list[tuple[bytes, bytes]], dropped: set[bytes], name: bytes, lower: bytes, value: bytes
+) -> None:
+    """Take up one special field that both directions have; what is for this hop only is not kept."""
+    match lower:
+        case b"connection":
+            dropped |= _tokens(value)
+            if value.strip().lower() in (b"close", b"keep-alive"):
+                kept.append((name, value))
+        case b"content-length":
+            if head.length is not None or not _LENGTH.fullmatch(value):
+                head.object(_ambiguous("Its Content-Length is not one plain number"))
+            else:
+                head.length = int(value)
+            kept.append((name, value))
+        case b"content-type":
+            if head.content_type:
+                head.object(_ambiguous("The header Content-Type is there twice"))
+            head.content_type = value.decode("latin-1")
+            kept.append((name, value))
+        case b"content-encoding":
+            text = value.decode("latin-1")
+            head.content_encoding = f"{head.content_encoding}, {text}" if head.content_encoding else text
+            kept.append((name, value))
+        case b"transfer-encoding":
+            if head.chunked or value.lower() != b"chunked":
+                head.object(_ambiguous("Its transfer coding is more than chunked"))
+            head.chunked = True
+            kept.append((name, value))
+
+
+def _finish(head: Head, kept: list[tuple[bytes, bytes]], dropped: set[bytes], version: bytes) -> Head:
+    if head.chunked and (head.length is not None or version != b"HTTP/1.1"):
+        head.object(_ambiguous("Its length is given in two ways, or in one that its version of HTTP does not have"))
+    dropped -= _NEVER_DROPPED
+    if dropped:
+        kept = [(name, value) for name, value in kept if name.lower() not in dropped or name.lower() == b"connection"]
+    head.fields = tuple(kept)
+    return head
+
+
+def _malformed(fields: Fields) -> Objection | None:
+    for name, value in fields:
+        if not _FIELD_NAME.fullmatch(name) or _BAD_VALUE.search(value):
+            return _ambiguous("A header's name or value holds characters that it may not hold")
+    return None
+
+
+@lru_cache(maxsize=256)
+def _tokens(value: bytes) -> frozenset[bytes]:
+    """Return the header names that a Connection field makes hop-by-hop."""
+    names = frozenset(token.strip().lower() for token in value.split(b","))
+    return names - {b"close", b"keep-alive", b""}
+
+
+@lru_cache(maxsize=1024)
+def _readable(value: bytes) -> bytes:
+    """Return an Accept-Encoding field without the codings that nobody here can read; as it was where there is none."""
+    entries = value.decode("latin-1").split(",")
+    readable = [entry for entry in entries if entry.partition(";")[0].strip().lower() in CODINGS]
+    if len(readable) == len(entries):
+        return value
+    return ",".join(readable).strip().encode("latin-1") or b"identity"
+
+
+@lru_cache(maxsize=4096)
+def read_credentials(value: bytes) -> tuple[str, str] | None:
+    """Return the user and the password of a Basic credential (RFC 7617), or None where it is not one."""
+    scheme, _, rest = value.partition(b" ")
+    if scheme.lower() != b"basic":
+        return None
+    try:
+        text = base64.b64decode(rest.strip(), validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    user, colon, password = text.partition(":")
+    return (user, password) if colon else None
+
+
+_AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:@/?#\[\]\\%]+)(?::([0-9]{1,5}))?")
+
+
+@lru_cache(maxsize=4096)
+def read_authority(text: str, default_port: int) -> tuple[str, int] | None:
+    """Return host, in lower case without a last dot and without brackets, and port; None where it is neither.
+
+    User information, escapes and whatever else two readers could read differently make it none (RFC 3986, 3.2).
+    """
+    match = _AUTHORITY.fullmatch(text)
+    if match is None or not text.isascii():
+        return None
+    host = match[1].lower().removeprefix("[").removesuffix("]")
+    port = int(match[2]) if match[2] else default_port
+    host = host.removesuffix(".")
+    return (host, port) if host and 0 < port < 65536 else None  # noqa: PLR2004 - the largest port
+
+
+def without(fields: Iterable[tuple[bytes, bytes]], *names: bytes) -> Fields:
+    """Return the fields except those of these lower-case names."""
+    return tuple((name, value) for name, value in fields if name.lower() not in names)

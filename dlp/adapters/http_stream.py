@@ -1,0 +1,914 @@
+"""One exchange over HTTP, and the layers of mitmproxy that it takes part in, in forms that fail closed.
+
+mitmproxy's own `HttpStream` streams, upgrades, tunnels and calls hooks; an `Exchange` only collects a request, has it
+judged, collects the response and has that judged. What mitmproxy would answer in HTML or by hanging (trailers, a bad
+head, a body over the limit, an exception) becomes a problem document here. Longer than most modules because the
+framing, the exchange and the tunnel are one subject: which bytes may go on.
+"""
+
+import re
+import time
+from collections.abc import Callable, Coroutine, Generator
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any, Protocol
+from urllib.parse import unquote
+
+import h11
+from mitmproxy import http
+from mitmproxy.connection import Client, Connection, ConnectionState, Server
+from mitmproxy.net.http import http1, status_codes
+from mitmproxy.net.tls import starts_like_tls_record
+from mitmproxy.proxy import commands, events, tunnel
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layer import CommandGenerator, Layer
+from mitmproxy.proxy.layers.http import (
+    DropStream,
+    GetHttpConnection,
+    GetHttpConnectionCompleted,
+    HttpClient,
+    HttpLayer,
+    HTTPMode,
+    RegisterHttpConnection,
+    SendHttp,
+)
+from mitmproxy.proxy.layers.http._base import ReceiveHttp
+from mitmproxy.proxy.layers.http._events import (
+    ErrorCode,
+    HttpEvent,
+    RequestData,
+    RequestEndOfMessage,
+    RequestHeaders,
+    RequestProtocolError,
+    RequestTrailers,
+    ResponseData,
+    ResponseEndOfMessage,
+    ResponseHeaders,
+    ResponseProtocolError,
+    ResponseTrailers,
+)
+from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Connection, Http1Server, make_body_reader
+from mitmproxy.proxy.layers.http._http2 import Http2Client, Http2Server
+from mitmproxy.proxy.layers.tls import ClientTLSLayer, ServerTLSLayer
+
+from dlp.adapters import http_head, refusal
+from dlp.adapters.fail_closed import ClientGoneError, FailClosed
+from dlp.adapters.http_head import Head, Objection
+from dlp.adapters.limits import Limits
+from dlp.adapters.resolver import Barred, Pinned, Resolution
+from dlp.core.edit import Edit
+from dlp.core.errors import ParseError
+from dlp.core.message import Block, Direction, Endpoint, Message
+from dlp.core.outcome import Outcome, Refuse
+from dlp.engine.pipeline import Call, Engine, Run, Wait
+from dlp.engine.sessions import SessionInfo
+from dlp.wire import body as wire_body
+from dlp.wire import head as wire_head
+from dlp.wire import repair
+from dlp.wire.limits import TooLarge
+
+OUTBOUND, INBOUND = Direction.OUTBOUND, Direction.INBOUND
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+_TARGET = re.compile(rb"/[!-\"$-~]*|\*")
+# Dot segments, plain or escaped: what stands behind them depends on who resolves them.
+_DOTS = re.compile(rb"/(?:\.|%2[eE]){1,2}(?:[/?;]|$)")
+
+NO_IDENTITY = Objection(
+    "identity",
+    "Who is asking?",
+    "The proxy needs the credentials of an open session: the session's id as the user, its secret as the password.",
+    "Use the proxy URL that the orchestrator gave you; a session that was closed or frozen needs a new one.",
+)
+NOT_A_PROXY_REQUEST = Objection(
+    "protocol",
+    "Not a request to a proxy",
+    "This is a proxy: a request to it names the whole URL, or opens a tunnel with CONNECT.",
+)
+MISMATCH = Objection(
+    "mismatch",
+    "The request says two things about where it goes",
+    "The address of the tunnel or of the URL, the name in the TLS hello and the Host header must be the same.",
+)
+BAD_TARGET = Objection(
+    "protocol",
+    "Ambiguous path",
+    "The path holds dot segments, a fragment or characters that must be escaped; others may read it differently.",
+    "Send the path resolved and escaped.",
+)
+TOO_LARGE = Objection(
+    "limit",
+    "The body is too large",
+    "The body, as it was sent or once decompressed, is over the limit of what the proxy reads; larger ones are not "
+    "supported yet.",
+    "Send or ask for less at a time.",
+)
+SWITCHED = Objection(
+    "unsupported",
+    "Protocol switches are not supported yet",
+    "The upstream switched to another protocol, which the proxy cannot read.",
+)
+UPSTREAM_BROKE = Objection("upstream", "The upstream did not answer", "The upstream broke off, or spoke no HTTP.")
+INTERNAL = Objection(
+    "error", "The proxy could not judge this message", "Something failed inside the proxy; it passes nothing unjudged."
+)
+
+
+class Shell(Protocol):
+    """What an exchange needs of the proxy around it."""
+
+    engine: Engine
+    limits: Limits
+
+    def identify(self, credentials: bytes | None) -> SessionInfo | None:
+        """Return the open session that these proxy credentials are for."""
+        ...
+
+    def trace(self) -> tuple[str, str]:
+        """Return a new trace id and span id, in hex."""
+        ...
+
+    def known(self, host: str, port: int) -> Resolution | None:
+        """Return where an address leads if that can be said at once."""
+        ...
+
+    def resolve(self, host: str, port: int) -> Coroutine[Any, Any, Resolution]:
+        """Return where an address leads."""
+        ...
+
+    def finish(self, run: Run, wait: Wait) -> Coroutine[Any, Any, Outcome]:
+        """Drive a judgement that has to wait to its end."""
+        ...
+
+    def serve(self, call: Call, method: str, target: str) -> Coroutine[Any, Any, tuple[int, bytes]]:
+        """Answer a request to the proxy's own host: status and JSON."""
+        ...
+
+
+@dataclass(slots=True)
+class Side:
+    """One client connection: whom it belongs to and where its upstream connections may go.
+
+    `bound` is the session of a listener that belongs to one. `pins` are the only addresses that are ever connected to.
+    """
+
+    shell: Shell
+    bound: SessionInfo | None
+    pins: dict[tuple[str, int], Pinned]
+
+
+@dataclass(frozen=True, slots=True)
+class Tunnel:
+    """What a CONNECT established: to where, and for which session."""
+
+    session: SessionInfo
+    host: str
+    port: int
+
+
+class Await(commands.Command):
+    """Wait for `work`; the reply is its finished task. `cancel` is set once it runs."""
+
+    blocking = True
+
+    def __init__(self, work: Coroutine[Any, Any, Any]) -> None:
+        self.work = work
+        self.cancel: Callable[[], object] | None = None
+
+
+@dataclass(repr=False)
+class AwaitCompleted(events.CommandCompleted):
+    """What was waited for is there. `reply` returns the result or raises what the work raised."""
+
+    command: Await
+    reply: Callable[[], Any]
+
+
+class Stage(Enum):
+    """How far an exchange has come."""
+
+    HEAD = auto()
+    REQUEST = auto()
+    JUDGED = auto()
+    RESPONSE = auto()
+    DONE = auto()
+
+
+class Exchange(Layer):
+    """One request and its response. INVARIANT: nothing is sent upstream before `judge` forwarded the whole request."""
+
+    def __init__(self, context: Context, stream_id: int, layer: "HttpSide") -> None:
+        super().__init__(context)
+        self.stream_id = stream_id
+        self._layer = layer
+        self._side = layer.side
+        self._shell = layer.side.shell
+        self._stage = Stage.HEAD
+        self._buffer = bytearray()
+        self._gone = False
+        self._more_to_come = False
+        self._waited = False
+        self._waiting: Await | None = None
+        self._server: Connection | None = None
+        self._call: Call | None = None
+        self._upstream = ""
+
+    def __repr__(self) -> str:
+        """Say how far this is, never with what."""
+        return f"Exchange({self.stream_id}, {self._stage.name})"
+
+    # --- the adapter's dispatch: whatever raises refuses this message -------------------------------------------------
+
+    def handle_event(self, event: events.Event) -> CommandGenerator[None]:
+        """Handle an event; an exception ends in a refusal."""
+        if type(event) is RequestProtocolError:
+            self._gone = True
+            if self._waiting is not None and self._waiting.cancel is not None:
+                self._waiting.cancel()
+        guard = FailClosed()
+        with guard:
+            yield from super().handle_event(event)
+        if isinstance(guard.error, ClientGoneError):
+            yield from self._client_gone()
+        elif guard.error is not None:
+            yield from self._break_off(INTERNAL)
+
+    def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
+        kind = type(event)
+        if kind is RequestHeaders:
+            yield from self._request_headers(event)  # type: ignore[arg-type] # told apart by type(), for speed
+        elif kind is RequestEndOfMessage:
+            if self._stage is Stage.REQUEST:
+                yield from self._request_complete()
+        elif kind is RequestData:
+            if self._stage is Stage.REQUEST:
+                self._buffer += event.data  # type: ignore[attr-defined]
+                if len(self._buffer) > self._shell.limits.body:
+                    yield from self._object(TOO_LARGE)
+        elif kind is ResponseHeaders:
+            if self._stage is Stage.JUDGED:
+                yield from self._response_headers(event)  # type: ignore[arg-type]
+        elif kind is ResponseEndOfMessage:
+            if self._stage is Stage.RESPONSE:
+                yield from self._response_complete()
+        elif kind is ResponseData:
+            if self._stage is Stage.RESPONSE:
+                self._buffer += event.data  # type: ignore[attr-defined]
+                if len(self._buffer) > self._shell.limits.body:
+                    yield from self._object(TOO_LARGE)
+        elif kind is RequestTrailers:
+            if self._stage is Stage.REQUEST:
+                yield from self._object(http_head.TRAILERS)
+        elif kind is ResponseTrailers:
+            if self._stage is Stage.RESPONSE:
+                yield from self._object(http_head.TRAILERS)
+        elif kind is RequestProtocolError:
+            yield from self._client_gone()
+        elif kind is ResponseProtocolError:
+            self._server = None
+            if self._stage in (Stage.JUDGED, Stage.RESPONSE):
+                yield from self._object(UPSTREAM_BROKE, retryable=True)
+
+    # --- the request --------------------------------------------------------------------------------------------------
+
+    def _request_headers(self, event: RequestHeaders) -> CommandGenerator[None]:
+        request = self.request = event.request
+        self._stage = Stage.REQUEST
+        self._more_to_come = not event.end_stream
+        head = self._head = http_head.read_request(request.headers.fields, request.data.http_version)
+        request.headers.fields = head.fields
+        session = self._session(head)
+        if session is None:
+            yield from self._refuse(_unrecorded(NO_IDENTITY))
+            return
+        trace, self._span = self._shell.trace()
+        self._call = Call(session, trace, head.sandbox_trace)
+        objection = head.objection or self._address(request, head)
+        if objection is None and head.length is not None and head.length > self._shell.limits.body:
+            objection = TOO_LARGE
+        if objection is not None:
+            yield from self._object(objection)
+        elif request.method == "CONNECT":
+            yield from self._connect(session)
+        elif head.expects_continue and not event.end_stream:
+            go_on = http.Response.make(100)
+            go_on.headers.clear()
+            yield SendHttp(ResponseHeaders(self.stream_id, go_on), self.context.client)
+
+    def _session(self, head: Head) -> SessionInfo | None:
+        """Return whose request this is, as of now."""
+        tunnel_ = self._layer.tunnel
+        if tunnel_ is None and self._side.bound is None:
+            return self._shell.identify(head.credentials)
+        session = self._side.bound if tunnel_ is None else tunnel_.session
+        return session if session is not None and self._shell.engine.sessions.alive(session.id) else None
+
+    def _address(self, request: http.Request, head: Head) -> Objection | None:
+        """Settle where the request goes; object if anything in it says otherwise."""
+        tunnel_, data = self._layer.tunnel, request.data
+        written = request.authority
+        if request.method == "CONNECT":
+            target = None if tunnel_ is not None else http_head.read_authority(written, 0)
+            if target is None:
+                return NOT_A_PROXY_REQUEST
+            named = http_head.read_authority(_text(head.host), target[1]) if head.host else target
+            if named is None or named[0] != target[0]:
+                return MISMATCH
+            data.host, data.port = target
+            return None
+        if not _TARGET.fullmatch(data.path) or _DOTS.search(data.path.partition(b"?")[0]):
+            return BAD_TARGET
+        if tunnel_ is None:
+            scheme = request.scheme
+            if not written or scheme not in _DEFAULT_PORTS:
+                return NOT_A_PROXY_REQUEST
+            target = http_head.read_authority(written, _DEFAULT_PORTS[scheme])
+        else:
+            client = self.context.client
+            scheme = "https" if client.tls else "http"
+            target = (tunnel_.host, tunnel_.port)
+            if client.sni is not None and client.sni.lower().removesuffix(".") != tunnel_.host:
+                return MISMATCH
+            if written and (
+                http_head.read_authority(written, _DEFAULT_PORTS[scheme]) != target
+                or (data.scheme and not request.is_http2 and request.scheme != scheme)
+            ):
+                return MISMATCH
+            if not written and head.host is None:
+                return MISMATCH
+        if target is None:
+            return NOT_A_PROXY_REQUEST
+        if head.host is not None and http_head.read_authority(_text(head.host), _DEFAULT_PORTS[scheme]) != target:
+            return MISMATCH
+        data.host, data.port = target
+        request.scheme = scheme
+        self._upstream = f"{scheme}://{_bracketed(target[0])}:{target[1]}"
+        if not request.is_http2:
+            if head.host is None:
+                request.headers.fields = ((b"Host", data.authority), *request.headers.fields)
+            request.authority = ""  # origin-form: some servers know no other
+        return None
+
+    def _connect(self, session: SessionInfo) -> CommandGenerator[None]:
+        host, port = self.request.host, self.request.port
+        call = self._call
+        assert call is not None  # noqa: S101 - set before any way here
+        if host != refusal.OWN_HOST:
+            # Some clients open a tunnel for http:// as well; the message inside is judged under what it turns out to be.
+            scheme = "http" if port == _DEFAULT_PORTS["http"] else "https"
+            refuse = self._shell.engine.connect(call, scheme, host, port)
+            if refuse is None:
+                known = self._shell.known(host, port)
+                if isinstance(known, Barred):
+                    refuse = self._barred(known)
+            if refuse is not None:
+                yield from self._refuse(refuse)
+                return
+        self._stage = Stage.DONE
+        self._layer.inside = Tunnel(session, host, port)
+        yield commands.SendData(self.context.client, b"HTTP/1.1 200 Connection established\r\n\r\n")
+        yield DropStream(self.stream_id)
+
+    def _request_complete(self) -> CommandGenerator[None]:
+        call, request, head = self._call, self.request, self._head
+        assert call is not None  # noqa: S101 - set before any way here
+        self._stage = Stage.JUDGED
+        raw, self._buffer = bytes(self._buffer), bytearray()
+        data = request.data
+        if data.host == refusal.OWN_HOST:
+            status, content = yield from self._await(self._shell.serve(call, request.method, request.path))
+            yield from self._answer(_json(status, content, data.http_version))
+            return
+        path = _text(data.path)
+        self._endpoint = Endpoint("http", self._upstream, request.method, unquote(path.partition("?")[0]))
+        try:
+            heading = wire_head.read_request_head(
+                request.method, f"{_bracketed(data.host)}:{data.port}", path, data.headers.fields
+            )
+            content = wire_body.read_body(raw, head.content_type, head.content_encoding, limit=self._shell.limits.body)
+        except TooLarge:
+            yield from self._object(TOO_LARGE)
+            return
+        message = Message(OUTBOUND, self._endpoint, (*heading.blocks, content.block))
+        outcome = yield from self._judge(message)
+        if isinstance(outcome, Refuse):
+            yield from self._refuse(outcome)
+            return
+        if outcome.edits:
+            target, fields, raw = _write(heading, content, raw, outcome.edits)
+            data.path = target.encode("latin-1", "strict")
+            data.headers.fields = repair.request_headers(fields, raw)
+        yield from self._forward(raw)
+
+    def _judge(self, message: Message) -> Generator[commands.Command, Any, Outcome]:
+        """Have a message judged, waiting only where the engine waits."""
+        assert self._call is not None  # noqa: S101 - set before any way here
+        run = self._shell.engine.judge(self._call, message)
+        try:
+            wait = next(run)
+        except StopIteration as end:
+            outcome: Outcome = end.value
+            return outcome
+        outcome = yield from self._await(self._shell.finish(run, wait))
+        return outcome
+
+    def _await(self, work: Coroutine[Any, Any, Any]) -> Generator[commands.Command, Any, Any]:
+        waiting = self._waiting = Await(work)
+        reply = yield waiting
+        self._waiting = None
+        self._waited = True
+        if self._gone:
+            raise ClientGoneError
+        return reply()
+
+    def _forward(self, raw: bytes) -> CommandGenerator[None]:
+        request, call = self.request, self._call
+        assert call is not None  # noqa: S101 - set before any way here
+        data = request.data
+        address = (data.host, data.port)
+        resolution = self._shell.known(*address)
+        if resolution is None:
+            resolution = yield from self._await(self._shell.resolve(*address))
+        if isinstance(resolution, Barred):
+            yield from self._refuse(self._barred(resolution))
+            return
+        self._side.pins[address] = resolution
+        # Before the last byte leaves, the ledger's current version is what counts; waiting may have taken a while.
+        if self._waited and not self._shell.engine.sessions.alive(call.session.id):
+            yield from self._object(NO_IDENTITY)
+            return
+        data.headers.fields = (
+            *data.headers.fields,
+            (b"traceparent", f"00-{call.trace}-{self._span}-01".encode()),
+        )
+        connection, error = yield GetHttpConnection(address, data.scheme == b"https", None)
+        if self._gone:
+            raise ClientGoneError
+        if error is not None or connection is None:
+            yield from self._object(_unreachable(error or ""), retryable=True)
+            return
+        self._server = connection
+        yield SendHttp(RequestHeaders(self.stream_id, request, end_stream=not raw), connection)
+        if raw:
+            yield SendHttp(RequestData(self.stream_id, raw), connection)
+        yield SendHttp(RequestEndOfMessage(self.stream_id), connection)
+
+    # --- the response -------------------------------------------------------------------------------------------------
+
+    def _response_headers(self, event: ResponseHeaders) -> CommandGenerator[None]:
+        response = self.response = event.response
+        data = response.data
+        self._stage = Stage.RESPONSE
+        head = self._head = http_head.read_response(data.headers.fields, data.http_version)
+        data.headers.fields = head.fields
+        objection = head.objection
+        if data.status_code == status_codes.SWITCHING:
+            objection = SWITCHED
+        elif objection is None and not event.end_stream and (head.length or 0) > self._shell.limits.body:
+            objection = TOO_LARGE
+        if objection is not None:
+            yield from self._object(objection)
+
+    def _response_complete(self) -> CommandGenerator[None]:
+        response, head = self.response, self._head
+        data = response.data
+        raw, self._buffer = bytes(self._buffer), bytearray()
+        self._server = None  # it has said all it has to say
+        try:
+            heading = wire_head.read_response_head(data.status_code, _text(data.reason), data.headers.fields)
+            content = wire_body.read_body(raw, head.content_type, head.content_encoding, limit=self._shell.limits.body)
+        except TooLarge:
+            yield from self._object(TOO_LARGE)
+            return
+        outcome = yield from self._judge(Message(INBOUND, self._endpoint, (*heading.blocks, content.block)))
+        if isinstance(outcome, Refuse):
+            yield from self._refuse(outcome)
+            return
+        if outcome.edits:
+            _, fields, raw = _write(heading, content, raw, outcome.edits)
+            data.headers.fields = repair.response_headers(fields, raw)
+        if head.chunked and self.request.data.http_version == b"HTTP/1.0":
+            data.headers.fields = http_head.without(data.headers.fields, b"transfer-encoding")
+            head.chunked = False
+        if raw and head.length is None and not head.chunked:
+            # The body ended with the connection, or came in HTTP/2 frames or chunks; its reader may know neither.
+            data.headers.fields = (*data.headers.fields, (b"Content-Length", b"%d" % len(raw)))
+        data.content = raw
+        yield from self._answer(response)
+
+    # --- ends ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def _direction(self) -> Direction:
+        return INBOUND if self._stage is Stage.RESPONSE else OUTBOUND
+
+    def _object(self, objection: Objection, *, retryable: bool = False) -> CommandGenerator[None]:
+        """Refuse for what the adapter itself found."""
+        call = self._call
+        if call is None:
+            yield from self._refuse(_unrecorded(objection))
+            return
+        refuse = self._shell.engine.refuse(
+            call,
+            self._direction,
+            objection.kind,
+            objection.title,
+            objection.detail,
+            following=objection.next,
+            endpoint=self._where(),
+            retryable=retryable,
+        )
+        yield from self._refuse(refuse)
+
+    def _barred(self, barred: Barred) -> Refuse:
+        assert self._call is not None  # noqa: S101 - set before any way here
+        return self._shell.engine.refuse(
+            self._call,
+            OUTBOUND,
+            "upstream" if barred.retryable else "destination",
+            "This address is not reachable through the proxy",
+            f"The proxy makes no connection there: {barred.why}.",
+            following="" if barred.retryable else "Ask the operator to name it under hosts: if it is meant to be used.",
+            endpoint=self._where(),
+            retryable=barred.retryable,
+        )
+
+    def _where(self) -> Endpoint:
+        """Return what is known of the endpoint so far; no path, which may hold a value."""
+        return Endpoint("http", self._upstream, self.request.method if self._upstream else "")
+
+    def _break_off(self, objection: Objection) -> CommandGenerator[None]:
+        """End after an exception: with a problem document if the client has not been answered, else by closing."""
+        if self._stage is Stage.DONE:
+            yield SendHttp(ResponseProtocolError(self.stream_id, "", ErrorCode.KILL), self.context.client)
+            yield DropStream(self.stream_id)
+        else:
+            yield from self._object(objection)
+
+    def _refuse(self, refuse: Refuse) -> CommandGenerator[None]:
+        content = refusal.problem_bytes(refuse)
+        version = self.request.data.http_version
+        response = _response(refusal.status(refuse), refusal.headers(refuse, len(content)), content, version)
+        if self._stage is Stage.REQUEST and self._more_to_come and not self.request.is_http2:
+            # The rest of the body is thrown away as it comes; a client that waits for the answer first sees the end.
+            response.headers["Connection"] = "close"
+        yield from self._answer(response)
+
+    def _answer(self, response: http.Response) -> CommandGenerator[None]:
+        """Send the response, end the exchange, and let go of an upstream that is still talking."""
+        self._stage = Stage.DONE
+        self._buffer = bytearray()
+        server, self._server = self._server, None
+        if server is not None:
+            yield SendHttp(RequestProtocolError(self.stream_id, "refused", ErrorCode.CANCEL), server)
+        content = response.data.content
+        client = self.context.client
+        if self.request.method == "HEAD":
+            content = b""
+        yield SendHttp(ResponseHeaders(self.stream_id, response, end_stream=not content), client)
+        if content:
+            yield SendHttp(ResponseData(self.stream_id, content), client)
+        yield SendHttp(ResponseEndOfMessage(self.stream_id), client)
+        yield DropStream(self.stream_id)
+
+    def _client_gone(self) -> CommandGenerator[None]:
+        self._stage = Stage.DONE
+        self._buffer = bytearray()
+        server, self._server = self._server, None
+        if server is not None:
+            yield SendHttp(RequestProtocolError(self.stream_id, "gone", ErrorCode.CLIENT_DISCONNECTED), server)
+        yield DropStream(self.stream_id)
+
+
+def _write(
+    heading: wire_head.Head, content: wire_body.Body, raw: bytes, edits: tuple[Edit, ...]
+) -> tuple[str, wire_head.Headers, bytes]:
+    """Return target, headers and body with the edits of a whole message made; only what is edited changes."""
+    count = sum(len(block.parts) for block in heading.blocks)
+    target, fields = heading.write([edit for edit in edits if edit.part < count])
+    inner = [
+        Edit(edit.part - count, edit.start, edit.end, edit.text, edit.number) for edit in edits if edit.part >= count
+    ]
+    return target, fields, content.write(inner) if inner else raw
+
+
+def _text(data: bytes | None) -> str:
+    return (data or b"").decode("latin-1")
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _unrecorded(objection: Objection) -> Refuse:
+    """Return a refusal of what belongs to no session."""
+    return Refuse(objection.kind, objection.title, objection.detail, "", "", next=objection.next)
+
+
+def _unreachable(error: str) -> Objection:
+    if "certificate" in error.lower():
+        return Objection(
+            "upstream",
+            "The upstream cannot be trusted",
+            "Its certificate is not valid for this name, or comes from an authority that the proxy does not know.",
+            "Ask the operator to name the authority under upstream_ca: if it is meant to be trusted.",
+        )
+    return Objection("upstream", "The upstream cannot be reached", "No connection to it could be made.")
+
+
+def _response(status: int, fields: list[tuple[bytes, bytes]], content: bytes, version: bytes) -> http.Response:
+    now = time.time()
+    reason = status_codes.RESPONSES.get(status, "").encode()
+    return http.Response(version, status, reason, http.Headers(fields), content, None, now, now)
+
+
+def _json(status: int, content: bytes, version: bytes) -> http.Response:
+    fields = [
+        (b"content-type", refusal.MEDIA_TYPE.encode() if status >= 400 else b"application/json"),  # noqa: PLR2004
+        (b"content-length", b"%d" % len(content)),
+        (b"cache-control", b"no-store"),
+    ]
+    return _response(status, fields, content, version)
+
+
+# --- framing ----------------------------------------------------------------------------------------------------------
+
+
+class _Http1Body(Http1Connection):
+    """Reads a body as mitmproxy does, trailers included (mitmproxy raises on them, and the client hangs)."""
+
+    ReceiveTrailers: type[RequestTrailers | ResponseTrailers]
+
+    def read_body(self, event: events.Event) -> CommandGenerator[None]:
+        """Read what there is of a body."""
+        while True:
+            try:
+                if isinstance(event, events.DataReceived):
+                    part = self.body_reader(self.buf)
+                else:
+                    part = self.body_reader.read_eof()
+            except h11.ProtocolError:
+                yield commands.CloseConnection(self.conn)
+                yield ReceiveHttp(
+                    self.ReceiveProtocolError(self.stream_id, "bad framing", code=self.ReceiveProtocolError.code)
+                )
+                return
+            if part is None:
+                return
+            if isinstance(part, h11.Data):
+                if part.data:
+                    yield ReceiveHttp(self.ReceiveData(self.stream_id, bytes(part.data)))
+                continue
+            if part.headers:
+                yield ReceiveHttp(self.ReceiveTrailers(self.stream_id, http.Headers(list(part.headers))))
+            if self.request.data.method.upper() != b"CONNECT":
+                yield ReceiveHttp(self.ReceiveEndOfMessage(self.stream_id))
+            is_request = isinstance(self, Http1Server)
+            yield from self.mark_done(request=is_request, response=not is_request)
+            return
+
+
+class ClientHttp1(_Http1Body, Http1Server):
+    """HTTP/1 with a sandbox: bounded heads, bounded pipelining, bounded draining, problem documents for bad requests."""
+
+    ReceiveTrailers = RequestTrailers
+
+    def __init__(self, context: Context, limits: Limits) -> None:
+        super().__init__(context)
+        self._limits = limits
+        self._drained = 0
+
+    def read_headers(self, event: events.ConnectionEvent) -> CommandGenerator[None]:
+        """Read a request's head."""
+        if not isinstance(event, events.DataReceived):
+            yield commands.CloseConnection(self.conn)
+            return
+        while (lines := self.buf.maybe_extract_lines()) == []:
+            pass  # empty lines before a request are let pass (RFC 9112, 2.2)
+        if lines is None:
+            if len(self.buf) > self._limits.head:
+                yield from self._bad("The request's head is too long.")
+            return
+        try:
+            if sum(map(len, lines)) > self._limits.head:
+                raise ValueError  # noqa: TRY301 - one way out for all bad heads
+            request = self.request = http1.read_request_head([bytes(line) for line in lines])
+            size = http1.expected_http_body_size(request)
+        except ValueError:
+            yield from self._bad("The request's head is not HTTP/1, is too long, or gives its length ambiguously.")
+            return
+        if request.data.method == b"CONNECT":
+            size = 0
+        yield ReceiveHttp(RequestHeaders(self.stream_id, request, size == 0))
+        self.body_reader = make_body_reader(size)
+        self.state = self.read_body
+        yield from self.state(event)
+
+    def read_body(self, event: events.Event) -> CommandGenerator[None]:
+        """Read a body; once its refusal is out, only so much more of it."""
+        if self.response is not None and isinstance(event, events.DataReceived):
+            self._drained += len(event.data)
+            if self._drained > self._limits.drain:
+                yield commands.CloseConnection(self.conn)
+                self.state = self.done
+                return
+        yield from super().read_body(event)
+
+    def wait(self, event: events.Event) -> CommandGenerator[None]:
+        """Hold back what a client sends before it has its answer."""
+        if isinstance(event, events.DataReceived) and len(self.buf) > self._limits.head + self._limits.body:
+            yield commands.CloseConnection(self.conn)
+            event = events.ConnectionClosed(self.conn)
+        yield from super().wait(event)
+
+    def _bad(self, detail: str) -> CommandGenerator[None]:
+        refuse = Refuse("protocol", "Not a request that the proxy can read", detail, "", "")
+        content = refusal.problem_bytes(refuse)
+        response = _response(400, refusal.headers(refuse, len(content)), content, b"HTTP/1.1")
+        response.headers["Connection"] = "close"
+        yield commands.SendData(self.conn, http1.assemble_response(response))
+        yield commands.CloseConnection(self.conn)
+        self.state = self.done
+
+
+class UpstreamHttp1(_Http1Body, Http1Client):
+    """HTTP/1 with an upstream: bounded heads, and informational responses (1xx) swallowed."""
+
+    ReceiveTrailers = ResponseTrailers
+
+    def __init__(self, context: Context, limits: Limits) -> None:
+        super().__init__(context)
+        self._limits = limits
+
+    def read_headers(self, event: events.ConnectionEvent) -> CommandGenerator[None]:
+        """Read a response's head."""
+        if not isinstance(event, events.DataReceived) or self.request is None or self.stream_id is None:
+            if isinstance(event, events.DataReceived):
+                yield commands.CloseConnection(self.conn)
+            else:
+                yield from super().read_headers(event)
+            return
+        while (lines := self.buf.maybe_extract_lines()) is not None:
+            try:
+                if sum(map(len, lines)) > self._limits.head:
+                    raise ValueError  # noqa: TRY301 - one way out for all bad heads
+                response = http1.read_response_head([bytes(line) for line in lines])
+                size = http1.expected_http_body_size(self.request, response)
+            except (ValueError, IndexError):
+                break
+            if 100 <= response.status_code < 200 and response.status_code != status_codes.SWITCHING:  # noqa: PLR2004
+                continue
+            self.response = response
+            yield ReceiveHttp(ResponseHeaders(self.stream_id, response, size == 0))
+            self.body_reader = make_body_reader(size)
+            self.state = self.read_body
+            yield from self.state(event)
+            return
+        if lines is not None or len(self.buf) > self._limits.head:
+            yield commands.CloseConnection(self.conn)
+            yield ReceiveHttp(ResponseProtocolError(self.stream_id, "bad head", ErrorCode.GENERIC_SERVER_ERROR))
+
+
+class UpstreamHttp(HttpClient):
+    """Opens a connection to an upstream and speaks whichever HTTP was agreed on."""
+
+    def __init__(self, context: Context, limits: Limits) -> None:
+        super().__init__(context)
+        self._limits = limits
+
+    def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
+        server = self.context.server
+        error = yield commands.OpenConnection(server)
+        if not error:
+            if server.alpn == b"h2":
+                self.child_layer = Http2Client(self.context)
+            else:
+                self.child_layer = UpstreamHttp1(self.context, self._limits)
+            self._handle_event = self.child_layer.handle_event  # type: ignore[method-assign] # as mitmproxy does
+            yield from self._handle_event(event)
+        yield RegisterHttpConnection(server, error)
+
+
+class HttpSide(HttpLayer):
+    """HTTP with one client, outside of tunnels (`tunnel` is None) or inside of one."""
+
+    def __init__(self, context: Context, side: Side, tunnel_: Tunnel | None) -> None:
+        super().__init__(context, HTTPMode.regular if tunnel_ is None else HTTPMode.transparent)
+        self.side = side
+        self.tunnel = tunnel_
+        self.inside: Tunnel | None = None
+
+    def __repr__(self) -> str:
+        """Say which side this is."""
+        return f"HttpSide({self.mode.name})"
+
+    def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
+        if isinstance(event, events.ConnectionEvent):
+            handler = self.connections.get(event.connection)
+            if handler is not None:
+                yield from self.event_to_child(handler, event)
+            if self.inside is not None:
+                yield from self._enter(self.inside)
+        elif isinstance(event, events.Start):
+            context = self.context.fork()
+            server: Layer
+            if self.context.client.alpn == b"h2":
+                server = ClientHttp2(context, self.side.shell.limits)
+            else:
+                server = ClientHttp1(context, self.side.shell.limits)
+            self.connections[self.context.client] = server
+            yield from self.event_to_child(server, event)
+        elif isinstance(event, events.CommandCompleted):
+            yield from self.event_to_child(self.command_sources.pop(event.command), event)
+
+    def _enter(self, tunnel_: Tunnel) -> CommandGenerator[None]:
+        """Hand the connection over to what is inside the tunnel; HTTP with the proxy itself is over on it."""
+        outer = self.connections[self.context.client]
+        assert isinstance(outer, Http1Connection)  # noqa: S101 - CONNECT is read by HTTP/1 only
+        early = outer.buf.maybe_extract_at_most(len(outer.buf)) if len(outer.buf) else None
+        inside = Inside(self.context, self.side, tunnel_)
+        self._handle_event = inside.handle_event  # type: ignore[method-assign] # as mitmproxy's NextLayer does
+        self.handle_event = inside.handle_event  # type: ignore[method-assign]
+        yield from inside.handle_event(events.Start())
+        if early:
+            yield from inside.handle_event(events.DataReceived(self.context.client, bytes(early)))
+
+    def make_stream(self, stream_id: int) -> CommandGenerator[None]:
+        """Begin an exchange."""
+        self.streams[stream_id] = Exchange(self.context.fork(), stream_id, self)  # type: ignore[assignment]
+        yield from ()
+
+    def get_connection(self, event: GetHttpConnection, *, reuse: bool = True) -> CommandGenerator[None]:
+        """Reuse a connection of this client, or open one. An upstream is contacted nowhere else."""
+        if reuse:
+            for connection in [c for c in self.connections if event.connection_spec_matches(c)]:
+                if connection in self.waiting_for_establishment:
+                    self.waiting_for_establishment[connection].append(event)
+                    return
+                # Over HTTP/1, one connection serves one exchange of an HTTP/2 client: answers may end with it.
+                if connection.connected and (self.context.client.alpn != b"h2" or connection.alpn == b"h2"):
+                    stream = self.command_sources.pop(event)
+                    yield from self.event_to_child(stream, GetHttpConnectionCompleted(event, (connection, None)))
+                    return
+                if connection.state is ConnectionState.CLOSED:
+                    del self.connections[connection]
+        context = self.context.fork()
+        context.server = Server(address=event.address)
+        stack = tunnel.LayerStack()
+        if event.tls:
+            context.server.sni = event.address[0]
+            stack /= ServerTLSLayer(context)
+        stack /= UpstreamHttp(context, self.side.shell.limits)
+        self.connections[context.server] = stack[0]
+        self.waiting_for_establishment[context.server].append(event)
+        yield from self.event_to_child(stack[0], events.Start())
+
+
+class ClientHttp2(Http2Server):
+    """HTTP/2 with a sandbox; so many streams at once that their bodies stay within reason."""
+
+    def __init__(self, context: Context, limits: Limits) -> None:
+        super().__init__(context)
+        self.h2_conn.local_settings.max_concurrent_streams = limits.streams
+        self.h2_conn.local_settings.acknowledge()
+
+
+class Inside(Layer):
+    """The inside of a tunnel: TLS or plain HTTP, and nothing else."""
+
+    def __init__(self, context: Context, side: Side, tunnel_: Tunnel) -> None:
+        super().__init__(context)
+        self._side = side
+        self._tunnel = tunnel_
+        self._seen = b""
+        context.server = Server(address=(tunnel_.host, tunnel_.port))  # for the name in the certificate
+
+    def __repr__(self) -> str:
+        """Say what this is."""
+        return "Inside()"
+
+    def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
+        client: Client = self.context.client
+        if isinstance(event, events.ConnectionClosed):
+            yield commands.CloseConnection(client)
+        elif isinstance(event, events.DataReceived) and event.connection == client:
+            self._seen += event.data
+            if len(self._seen) < 3 and self._seen[:1] == b"\x16":  # noqa: PLR2004 - a TLS record shows in three bytes
+                return
+            child: Layer
+            if starts_like_tls_record(self._seen):
+                child = ClientTLSLayer(self.context)
+                child.child_layer = HttpSide(self.context, self._side, self._tunnel)
+            elif self._seen[:1].isalpha():
+                child = HttpSide(self.context, self._side, self._tunnel)
+            else:
+                yield commands.CloseConnection(client)
+                return
+            self._handle_event = child.handle_event  # type: ignore[method-assign] # as mitmproxy's NextLayer does
+            self.handle_event = child.handle_event  # type: ignore[method-assign]
+            yield from child.handle_event(events.Start())
+            yield from child.handle_event(events.DataReceived(client, self._seen))
+
+
+__all__ = ["Await", "AwaitCompleted", "Exchange", "HttpEvent", "HttpSide", "Shell", "Side", "Tunnel"]
