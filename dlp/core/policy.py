@@ -153,7 +153,11 @@ class Place:
 
 @dataclass(frozen=True)
 class Policy:
-    """All rules and what they speak of, loaded whole. `trusted` are the facts only the orchestrator may state."""
+    """All rules and what they speak of, loaded whole.
+
+    `trusted` are the facts only the orchestrator may state, with their types; `facts_used` are those that some
+    `when` asks for.
+    """
 
     name: str
     version: str
@@ -167,6 +171,7 @@ class Policy:
     monitor: bool = False
     ner: bool = True
     trusted: Mapping[str, str] = field(default_factory=dict)
+    facts_used: frozenset[str] = frozenset()
 
     @cached_property
     def index(self) -> RuleIndex[Rule]:
@@ -294,6 +299,8 @@ def _rulings(policy: Policy, flow: Flow, facts: Facts, reviewed: frozenset[str])
     """Return the ruling of every rule that matches the flow, and that of the policy where no rule settles it."""
     route = flow.route
     candidates = policy.index.candidates(flow.data_class, flow.state, route.source, route.sink, route.possible)
+    if flow.part and candidates:
+        facts = {**facts, "part": flow.part}
     found: list[Ruling] = []
     defaults: list[Ruling] = []
     mentioned = replaced = False
@@ -438,8 +445,11 @@ def names_host(policy: Policy, scheme: str, host: str, port: int) -> bool:
     )
 
 
-def source_of(policy: Policy, endpoint: Endpoint) -> str:
-    """Return the narrowest source that names what comes from `endpoint`: first match, `unlisted` without one."""
+def source_of(policy: Policy, endpoint: Endpoint, _facts: Facts | None = None) -> str:
+    """Return the narrowest source that names what comes from `endpoint`: first match, `unlisted` without one.
+
+    Sources are named by address alone, so facts, which a response could leave out, are not asked.
+    """
     name, places = UNLISTED, policy.sources
     while True:
         place = next((place for place in places if place.covers(endpoint)), None)
