@@ -224,9 +224,10 @@ def decide(
 ) -> Decision:
     """Return the decision on one message, given as its flows: per label first, then the strictest over labels.
 
-    A flow in state tokenised that gets ALLOW may have its value put back: raw would be allowed there too. One whose
-    ruling is the transform `tokenize` goes out as the token it is. `extra` are rulings of plugins, which can only
-    tighten. `reviewed` names the approvers who agreed to this exact message.
+    A flow in state tokenised stands for two ways to send it: as the value, which is judged as if raw, or as the token.
+    The laxer way is taken. ALLOW then means that the value may be put back, the transform `tokenize` that the token
+    goes out as it is. `extra` are rulings of plugins, which can only tighten. `reviewed` names the approvers who agreed
+    to this exact message.
 
     Raises:
         PluginError: a ruling in `extra` is about a flow that is not one of `flows`.
@@ -241,11 +242,13 @@ def decide(
     matches: list[Ruling] = []
     for flow in flows:
         found = _rulings(policy, flow, facts, reviewed)
-        if told:
-            found += (_adapt(_ask_again(ruling, reviewed)) for ruling in told.get(flow, ()))
+        said = [_adapt(_ask_again(ruling, reviewed)) for ruling in told.get(flow, ())] if told else []
+        found += said
         ruling = _strictest(flow, found)
-        if flow.state == TOKENISED and ruling.verdict is Verdict.ALLOW and flow.route.sink != SANDBOX:
-            ruling = _put_back(policy, flow, facts, reviewed) or ruling
+        if flow.state == TOKENISED and flow.route.sink != SANDBOX:
+            as_value = _rulings(policy, replace(flow, state=RAW), facts, reviewed) + said
+            ruling = _token_or_value(flow, ruling, as_value)
+            found += as_value
         matches += found
         rulings.append(ruling)
     verdict = max(ruling.verdict for ruling in rulings)
@@ -394,13 +397,19 @@ def _otherwise(policy: Policy, flow: Flow, reviewed: frozenset[str]) -> Ruling:
     return _adapt(_ask_again(Ruling(flow, policy.otherwise, says=says, enforced=not policy.monitor), reviewed))
 
 
-def _put_back(policy: Policy, flow: Flow, facts: Facts, reviewed: frozenset[str]) -> Ruling | None:
-    """Return None where the value behind an allowed token may go raw, else the ruling that keeps it a token."""
-    raw = replace(flow, state=RAW)
-    ruling = _strictest(raw, _rulings(policy, raw, facts, reviewed))
-    if ruling.verdict is Verdict.ALLOW:
-        return None
-    return replace(ruling, flow=flow, verdict=Verdict.TRANSFORM, transform="tokenize", recipe="", approvers=())
+def _token_or_value(flow: Flow, as_token: Ruling, found: Sequence[Ruling]) -> Ruling:
+    """Return the laxer ruling of two ways to send a token: as the value behind it, judged in `found`, or as it is.
+
+    The value is put back only where it may go raw and nothing that is only watched says otherwise: a rule on trial must
+    not be the reason why a value gets out.
+    """
+    as_value = replace(_strictest(flow, found), flow=flow)
+    watched = any(not ruling.enforced and ruling.verdict is not Verdict.ALLOW for ruling in found)
+    if as_value.verdict is Verdict.ALLOW and not watched:
+        return as_value
+    if as_token.verdict is Verdict.ALLOW:
+        return replace(as_token, verdict=Verdict.TRANSFORM, transform="tokenize", recipe="", approvers=())
+    return as_token if watched else min(as_token, as_value, key=strictness)
 
 
 def host_matches(pattern: str, host: str) -> bool:
