@@ -1,3 +1,4 @@
+from contextlib import closing
 from pathlib import Path
 
 from dlp.core.label import RAW, DataClass, Label
@@ -34,11 +35,12 @@ def test_taint_survives_a_restart():
 
 def test_taint_that_another_worker_recorded_counts_from_the_next_look(tmp_path: Path):
     path = tmp_path / "store.db"
-    first, second = ledger_on(SqliteStore(path)), ledger_on(SqliteStore(path))
-    first.taint(PAY, Origin("e1"))
-    second.taint(REVIEW, Origin("e2"))
-    first.refresh()
-    second.refresh()
+    with closing(SqliteStore(path)) as one, closing(SqliteStore(path)) as other:
+        first, second = ledger_on(one), ledger_on(other)
+        first.taint(PAY, Origin("e1"))
+        second.taint(REVIEW, Origin("e2"))
+        first.refresh()
+        second.refresh()
     assert set(first.labels) == set(second.labels) == {PAY, REVIEW}
 
 

@@ -1,3 +1,4 @@
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -43,12 +44,13 @@ def test_a_token_leads_back_to_its_value_and_only_its_own():
 
 def test_another_worker_gives_the_same_token_and_knows_the_value(tmp_path: Path):
     path = tmp_path / "store.db"
-    first, second = vault_on(SqliteStore(path)), vault_on(SqliteStore(path))
-    token = first.tokenise(EMAIL, "a@x.org")
-    first.note("a@x.org", [HIDDEN], Origin("e1", "/email"))
-    assert second.tokenise(EMAIL, "a@x.org") == token
-    second.refresh()
-    known = second.of_token(token)
+    with closing(SqliteStore(path)) as one, closing(SqliteStore(path)) as other:
+        first, second = vault_on(one), vault_on(other)
+        token = first.tokenise(EMAIL, "a@x.org")
+        first.note("a@x.org", [HIDDEN], Origin("e1", "/email"))
+        assert second.tokenise(EMAIL, "a@x.org") == token
+        second.refresh()
+        known = second.of_token(token)
     assert known is not None
     assert known.labels == {HIDDEN}
 
@@ -77,9 +79,14 @@ def test_a_value_that_was_also_seen_in_the_clear_is_not_hidden():
 def test_after_a_failed_batch_memory_knows_no_more_than_the_store():
     store = MemoryStore()
     vault = vault_on(store)
-    with pytest.raises(RuntimeError), store.batch():
-        vault.tokenise(EMAIL, "a@x.org")
-        raise RuntimeError
+
+    def fail() -> None:
+        with store.batch():
+            vault.tokenise(EMAIL, "a@x.org")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     vault.forget()
     vault.refresh()
     assert vault.of_text("a@x.org") is None
