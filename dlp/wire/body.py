@@ -1,0 +1,268 @@
+"""Bodies: which format they are in, what they say, and how they are written back."""
+
+import re
+from collections.abc import Iterable
+
+from dlp.core.edit import Edit
+from dlp.core.errors import ParseError
+from dlp.core.message import Block, Part
+from dlp.wire import coding
+from dlp.wire.charset import Decoding, known_charset, read_text
+from dlp.wire.csv_text import read_csv
+from dlp.wire.document import Document, Reading, opaque_document, text_document
+from dlp.wire.form_text import read_form
+from dlp.wire.html_text import read_html
+from dlp.wire.json_text import read_json
+from dlp.wire.leaf import Leaves, Reader, by_part
+from dlp.wire.limits import MAX_NESTING, Invalid, TooLarge
+from dlp.wire.media import MediaType, read_media_type
+from dlp.wire.multipart import read_multipart
+from dlp.wire.ndjson_text import read_ndjson
+from dlp.wire.plain_text import read_plain
+from dlp.wire.xml_text import declared_charset, read_xml
+
+_JSON = frozenset(["application/json", "text/json", "application/x-json", "text/x-json"])
+_NDJSON = frozenset(
+    [
+        "application/x-ndjson",
+        "application/ndjson",
+        "application/jsonl",
+        "application/x-jsonlines",
+        "application/json-lines",
+    ]
+)
+_CSV = frozenset(["text/csv", "application/csv", "text/tab-separated-values"])
+_XML = frozenset(["application/xml", "text/xml"])
+_HTML = frozenset(["text/html", "application/xhtml+xml"])
+_FORM = "application/x-www-form-urlencoded"
+_ANY = frozenset(["", "application/octet-stream", "binary/octet-stream", "application/unknown"])
+_SPACE = " \t\r\n"
+_HTML_START = re.compile(r"<(?:!doctype\s+html|html)[\s>]", re.IGNORECASE)
+_HIDING = re.compile(r"\\[ux][0-9a-fA-F]{2}")
+_XML_ENCODING = re.compile(rb"""<\?xml[^>]{0,60}encoding=["']([A-Za-z0-9._-]{1,40})["']""")
+_NOT_UTF8 = ("utf-16", "utf-32")
+
+
+class Body:
+    """A body without its content coding. Its parts are made when `block.parts` is asked for."""
+
+    __slots__ = ("_codings", "_document", "_raw", "block", "length_decoded")
+
+    def __init__(
+        self, raw: bytes, codings: tuple[str, ...], length: int, document: "_Lazy", surface: bytes | None
+    ) -> None:
+        self._raw, self._codings, self._document = raw, codings, document
+        self.length_decoded = length
+        self.block = Block(document.parts, surface=surface)
+
+    def write(self, edits: Iterable[Edit]) -> bytes:
+        """Return the body as it came with `edits` made; `Edit.part` counts this body's parts from 0.
+
+        Without edits these are the bytes that came. With edits it is coded again in the same content codings, and only
+        what was edited differs once they are taken off.
+
+        Raises:
+            ParseError: the body is opaque, an edit does not fit it, or its format cannot say what an edit writes.
+
+        """
+        sorted_out = by_part(edits)
+        if not sorted_out:
+            return self._raw
+        document = self._document.get()
+        if not all(0 <= part < len(document.parts) for part in sorted_out):
+            raise ParseError(f"edit: of a part that is not there; the body has {len(document.parts)}")
+        return coding.encode(document.write(sorted_out), self._codings)
+
+    def __repr__(self) -> str:
+        """Say how much is here, never what."""
+        return f"Body({len(self._raw)} bytes, {self.length_decoded} decoded)"
+
+
+class _Lazy:
+    """A document that is made when it is asked for."""
+
+    __slots__ = ("_data", "_decoding", "_document", "_media", "_prefix")
+
+    def __init__(self, data: bytes, media: MediaType, decoding: Decoding | None, prefix: str) -> None:
+        self._data, self._media, self._decoding, self._prefix = data, media, decoding, prefix
+        self._document: Document | None = None
+
+    def get(self) -> Document:
+        if self._document is None:
+            self._document = _document(self._data, self._media, self._decoding, self._prefix, 0)
+        return self._document
+
+    def parts(self) -> tuple[Part, ...]:
+        return self.get().parts
+
+
+class _Known(_Lazy):
+    """A document that is there already."""
+
+    __slots__ = ()
+
+    def __init__(self, document: Document) -> None:
+        super().__init__(b"", MediaType("", {}), None, "")
+        self._document = document
+
+
+def read_body(raw: bytes, content_type: str, content_encoding: str, *, limit: int, prefix: str = "") -> Body:
+    """Return the body that `raw` is, its content codings taken off; `prefix` begins every part's path.
+
+    What cannot be decoded or parsed is one opaque part that says why. A text's surface is given without parsing, so
+    that a text in which nothing is found is never parsed; it then holds all there is, even where the format is broken.
+
+    Raises:
+        TooLarge: it is more than `limit` bytes, as it came or at any stage of decoding.
+
+    """
+    try:
+        decoded = coding.decode(raw, content_encoding, limit=limit)
+    except TooLarge:
+        raise
+    except ParseError as error:
+        return Body(raw, (), len(raw), _Known(opaque_document(prefix, len(raw), str(error))), None)
+    data = decoded.data
+    if not data:
+        return Body(raw, decoded.codings, 0, _Known(Document((), _no_parts)), b"")
+    try:
+        media = read_media_type(content_type)
+        multipart = media.name.startswith("multipart/")
+        decoding = None if multipart else _decode(data, media)
+    except ParseError as error:
+        document = opaque_document(prefix, len(data), str(error))
+        return Body(raw, decoded.codings, len(data), _Known(document), None)
+    surface = data if decoding is not None and _verbatim(data, media, decoding) else None
+    return Body(raw, decoded.codings, len(data), _Lazy(data, media, decoding, prefix), surface)
+
+
+def _no_parts(_edits: object) -> bytes:
+    raise ParseError("edit: of a part that is not there; the body is empty")
+
+
+def _decode(data: bytes, media: MediaType) -> Decoding:
+    label = media.parameters.get("charset", "").strip("'\"")
+    if not label and data[:1] == b"<" and (match := _XML_ENCODING.match(data)):
+        label = match.group(1).decode()
+        if known_charset(label).startswith(_NOT_UTF8):
+            label = ""  # It is readable as ASCII, so that is not what it is in.
+    return read_text(data, label)
+
+
+def _verbatim(data: bytes, media: MediaType, decoding: Decoding) -> bool:
+    """Say whether every part's text is sure to stand in `data` as it is, whatever format it turns out to be in."""
+    if decoding.charset != "utf-8" and not data.isascii():
+        return False
+    head = data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+    name = media.name
+    if (
+        name in _JSON or name in _NDJSON or name.endswith("+json") or head in (b"{", b"[", b'"', b"")
+    ) and b"\\" in data:
+        return False
+    if name == _FORM:
+        return b"%" not in data and b"+" not in data
+    if name in _CSV:
+        return b'""' not in data
+    if name in _XML or name in _HTML or name.endswith("+xml") or head in (b"<", b""):
+        return b"&" not in data
+    return True
+
+
+def _document(data: bytes, media: MediaType, decoding: Decoding | None, prefix: str, depth: int) -> Document:
+    try:
+        if decoding is not None:
+            return text_document(data, decoding, lambda text: _read(text, media, prefix, decoding))
+        if depth >= MAX_NESTING:
+            raise ParseError(f"multipart: nested more than {MAX_NESTING} deep")  # noqa: TRY301 - one way to opaque
+
+        def section(content: bytes, content_type: str, path: str) -> Document:
+            return _section(content, content_type, path, depth + 1)
+
+        return read_multipart(data, media.parameters.get("boundary", ""), prefix, section)
+    except ParseError as error:
+        return opaque_document(prefix, len(data), str(error))
+
+
+def _section(data: bytes, content_type: str, prefix: str, depth: int) -> Document:
+    """Return what one section of a multipart body holds."""
+    if not data:
+        return text_document(data, Decoding(""), lambda text: _read(text, MediaType("text/plain", {}), prefix, None))
+    try:
+        media = read_media_type(content_type)
+        decoding = None if media.name.startswith("multipart/") else _decode(data, media)
+    except ParseError as error:
+        return opaque_document(prefix, len(data), str(error))
+    return _document(data, media, decoding, prefix, depth)
+
+
+def _read(text: str, media: MediaType, prefix: str, decoding: Decoding | None) -> Reading:
+    """Read a text in the format that its type names, or that it turns out to be in."""
+    name = media.name
+    if name in _NDJSON or name in _JSON or name.endswith("+json"):
+        readers: tuple[Reader, ...] = (read_ndjson,) if name in _NDJSON else (read_json, read_ndjson)
+        if leaves := _first(readers, text, prefix):
+            return Reading(leaves, json=True)
+        if "\\" in text:
+            raise Invalid(f"json: {len(text)} code points that are not JSON and hold escapes")
+        return Reading(_leaves(read_plain, text, prefix))
+    # A false label must not hide keys or escapes.
+    start = text.lstrip(_SPACE)[:1]
+    generic = name != _FORM and name not in _CSV
+    if start in ("{", "[") or (start == '"' and generic):
+        if leaves := _first((read_json, read_ndjson), text, prefix):
+            return Reading(leaves, json=True)
+        if _HIDING.search(text):
+            raise Invalid(f"text: {len(text)} code points that begin as JSON, are not, and hold escapes")
+    return _read_as(name, text, media, prefix, decoding)
+
+
+def _read_as(name: str, text: str, media: MediaType, prefix: str, decoding: Decoding | None) -> Reading:
+    if name == _FORM:
+        return Reading(_leaves(read_form, text, prefix))
+    if name in _CSV:
+        leaves = _first((_csv_reader(media),), text, prefix)
+        return Reading(leaves or _leaves(read_plain, text, prefix))
+    if name in _HTML or (name in _ANY and _HTML_START.match(text.lstrip(_SPACE))):
+        return Reading(_leaves(read_html, text, prefix), markup=True)
+    if name in _XML or name.endswith("+xml") or text.startswith("<?xml"):
+        _agree(declared_charset(text), decoding)
+        if leaves := _first((read_xml,), text, prefix):
+            return Reading(leaves, markup=True)
+        if "&" in text or "<!" in text:
+            raise Invalid(f"xml: {len(text)} code points that are not well-formed and hold references")
+    return Reading(_leaves(read_plain, text, prefix))
+
+
+def _agree(declared: str, decoding: Decoding | None) -> None:
+    """Raise ParseError if an XML declaration names a charset in which the text would read differently."""
+    charset = known_charset(declared)
+    if decoding is None or charset in ("", "utf-8") or decoding.charset.startswith(charset):
+        return
+    if charset.startswith(_NOT_UTF8) or not decoding.text.isascii():
+        raise ParseError("xml: it declares one charset and is written in another")
+
+
+def _csv_reader(media: MediaType) -> Reader:
+    delimiter = "\t" if media.name == "text/tab-separated-values" else ""
+    header = media.parameters.get("header", "").lower() != "absent"
+
+    def read(text: str, prefix: str, into: Leaves) -> None:
+        read_csv(text, prefix, into, delimiter=delimiter, header=header)
+
+    return read
+
+
+def _first(readers: Iterable[Reader], text: str, prefix: str) -> Leaves | None:
+    """Return what the first reader gives that finds its own format in the text; None if none does."""
+    for reader in readers:
+        try:
+            return _leaves(reader, text, prefix)
+        except Invalid:
+            continue
+    return None
+
+
+def _leaves(reader: Reader, text: str, prefix: str) -> Leaves:
+    leaves = Leaves()
+    reader(text, prefix, leaves)
+    return leaves

@@ -1,0 +1,66 @@
+"""A body as parts and a way to write them back: over one text, or opaque."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from dlp.core.edit import Edit
+from dlp.core.errors import ParseError
+from dlp.core.message import Kind, Part
+from dlp.wire.charset import Decoding, write_text
+from dlp.wire.leaf import Leaves, edited_text, rewrite
+
+type Edits = Mapping[int, Sequence[Edit]]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Parts, and what writes the whole with edits (by index of the part) made: ParseError where that cannot be."""
+
+    parts: tuple[Part, ...] = field(repr=False)
+    write: Callable[[Edits], bytes] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A text read as some format. `markup` reads blank texts as nothing; `json` says it needs no second look."""
+
+    leaves: Leaves = field(repr=False)
+    json: bool = False
+    markup: bool = False
+
+
+def opaque_document(path: str, length: int, why: str) -> Document:
+    """Return a document that nobody could read."""
+
+    def write(_edits: Edits) -> bytes:
+        raise ParseError(f"body of {length} bytes: cannot be rewritten, as it could not be read")
+
+    return Document((Part(path, "", Kind.OPAQUE, length=length, why=why),), write)
+
+
+def text_document(data: bytes, decoding: Decoding, read: Callable[[str], Reading]) -> Document:
+    """Return the document that `data`, decoded already, holds; `read` chooses the format and reads it."""
+    reading = read(decoding.text)
+    parts, places = tuple(reading.leaves.parts), reading.leaves.places
+
+    def write(edits: Edits) -> bytes:
+        if decoding.charset != "utf-8" and write_text(decoding.text, decoding) != data:
+            raise ParseError(f"body of {len(data)} bytes: {decoding.charset} has two ways to write it")
+        text = rewrite(decoding.text, parts, places, edits, charset=decoding.charset)
+        sniffed = not reading.json and text.lstrip()[:1] in ("{", "[", '"', "<")
+        if reading.markup or sniffed or any(parts[index].kind is Kind.KEY for index in edits):
+            _check(parts, edits, read(text), markup=reading.markup)
+        return write_text(text, decoding)
+
+    return Document(parts, write)
+
+
+def _check(parts: Sequence[Part], edits: Edits, again: Reading, *, markup: bool) -> None:
+    """Raise ParseError unless the text written reads as the edited parts."""
+    expected = [edited_text(part, edits[i]) if i in edits else part.text for i, part in enumerate(parts)]
+    found = [part.text for part in again.leaves.parts]
+    if markup:
+        expected = [text for text in expected if text and not text.isspace()]
+        found = [text for text in found if text and not text.isspace()]
+    if found != expected:
+        raise ParseError("edit: with it the body would read as something else")

@@ -1,0 +1,32 @@
+"""URL-encoded forms (WHATWG URL section 5), as bodies and as queries."""
+
+from dlp.core.errors import ParseError
+from dlp.core.message import Kind, Part
+from dlp.wire.json_text import pointer
+from dlp.wire.leaf import Leaves
+from dlp.wire.limits import MAX_PARTS, MAX_PATHS
+from dlp.wire.percent import PERCENT_PLUS, percent_decode
+
+
+def read_form(text: str, prefix: str, into: Leaves) -> None:
+    """Read names and values into `into`. A name given twice gives two parts of one path.
+
+    Raises:
+        ParseError: more names than are read.
+
+    """
+    at = spent = 0
+    for pair in text.split("&"):
+        raw_name, equals, raw_value = pair.partition("=")
+        if pair:
+            name = percent_decode(raw_name, plus=True)
+            path = f"{prefix}/{pointer(name)}"
+            spent += len(path)
+            if spent > MAX_PATHS or len(into.parts) > MAX_PARTS:
+                raise ParseError(f"form: more than {MAX_PARTS} names and values")
+            middle = at + len(raw_name)
+            into.add(Part(path, name, Kind.KEY), at, middle, PERCENT_PLUS)
+            if equals:
+                value = percent_decode(raw_value, plus=True)
+                into.add(Part(path, value, Kind.TEXT, name), middle + 1, at + len(pair), PERCENT_PLUS)
+        at += len(pair) + 1

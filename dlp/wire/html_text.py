@@ -1,0 +1,190 @@
+"""HTML as a text with the offsets of its leaves. Nothing is malformed: what is no markup is text."""
+
+import html
+import re
+from collections.abc import Iterator
+
+from dlp.core.errors import ParseError
+from dlp.core.message import Kind, Part
+from dlp.wire.leaf import FIXED, VERBATIM, Codec, Leaves
+from dlp.wire.limits import MAX_PARTS
+
+# No alternative can run past the next "<" outside quotes, so a "<" that opens nothing costs little.
+_START = re.compile(r"""<([A-Za-z][^\s/><]*+)((?:[^<>"']|"[^"]*+"|'[^']*+')*+)>""")
+_END = re.compile(r"</([A-Za-z][^\s/><]*+)([^<>]*+)>")
+_BOGUS = re.compile(r"<[!?/]([^<>]*+)>")
+_ATTRIBUTE = re.compile(r"""([^\s"'<>/=]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'=<>`]+)))?""")
+_NOTHING = re.compile(r"[\s/]*")
+_DOCTYPE = re.compile(r"doctype\s+html\s*", re.IGNORECASE)
+_REFERENCE = re.compile(r"&(?:#[0-9]+;?|#[xX][0-9a-fA-F]+;?|[^\t\n\f <&#;]{1,32};?)")
+# Inside these nothing is markup but their own end tag.
+_RAW = frozenset(["script", "style", "xmp", "iframe", "noembed", "noframes"])
+_RAW_END = {name: re.compile(rf"</{name}(?=[\s/>])", re.IGNORECASE) for name in _RAW}
+
+
+def read_html(text: str, prefix: str, into: Leaves) -> None:
+    """Read texts, attributes, comments and scripts into `into`, and each tag and attribute name once as a key.
+
+    Paths count tags of one name over the whole text (`/a[2]/@href`): HTML in the wild has no reliable tree.
+
+    Raises:
+        ParseError: more parts than are read.
+
+    """
+    _Html(text, prefix, into).read()
+
+
+class _Html:
+    """The state of one pass over an HTML text."""
+
+    def __init__(self, text: str, prefix: str, into: Leaves) -> None:
+        self._text, self._prefix, self._into = text, prefix, into
+        self._counts: dict[str, int] = {}
+        self._named: set[str] = set()
+        self._path, self._name = prefix, ""
+
+    def read(self) -> None:
+        text = self._text
+        begun = at = 0  # `begun`: where the run of text that we are in began
+        while (opening := text.find("<", at)) >= 0:
+            end = self._markup(opening, begun)
+            if end is None:
+                at = opening + 1
+            else:
+                begun = at = end
+        self._run(begun, len(text), HTML_TEXT, self._path)
+
+    def _markup(self, at: int, begun: int) -> int | None:
+        """Read the markup at `at`, and the text before it, that began at `begun`; return its end, None if it is none."""
+        text = self._text
+        if text.startswith("<!--", at):
+            self._run(begun, at, HTML_TEXT, self._path)
+            end = text.find("-->", at + 4)
+            end = len(text) if end < 0 else end
+            self._run(at + 4, end, VERBATIM, f"{self._path}/comment()")
+            return end + 3
+        match = _START.match(text, at)
+        if match is not None:
+            self._run(begun, at, HTML_TEXT, self._path)
+            return self._open(match)
+        match = _END.match(text, at) or _BOGUS.match(text, at)
+        if match is None:
+            return None
+        self._run(begun, at, HTML_TEXT, self._path)
+        group = match.re.groups
+        if group == 1:
+            if not _DOCTYPE.fullmatch(match.group(1)):
+                self._run(*match.span(1), VERBATIM, f"{self._path}/comment()")
+        else:
+            self._key(f"{self._prefix}/{match.group(1)}", match.group(1), match.start(1))
+            if not _NOTHING.fullmatch(match.group(2)):
+                self._run(*match.span(2), VERBATIM, self._path)
+        return match.end()
+
+    def _run(self, start: int, end: int, codec: Codec, path: str, *, name: str | None = None) -> None:
+        raw = self._text[start:end]
+        if raw and not raw.isspace():
+            if len(self._into.parts) > MAX_PARTS:
+                raise ParseError(f"html: more than {MAX_PARTS} parts")
+            part = Part(path, codec.decode(raw), Kind.TEXT, self._name if name is None else name)
+            self._into.add(part, start, end, codec)
+
+    def _key(self, path: str, tag: str, start: int) -> None:
+        if tag not in self._named:
+            self._named.add(tag)
+            self._into.add(Part(path, tag, Kind.KEY), start, start + len(tag), FIXED)
+
+    def _open(self, match: re.Match[str]) -> int:
+        tag = match.group(1)
+        self._name = tag.lower()
+        count = self._counts[self._name] = self._counts.get(self._name, 0) + 1
+        self._path = f"{self._prefix}/{self._name[:200]}[{count}]"
+        self._key(self._path, tag, match.start(1))
+        self._attributes(*match.span(2))
+        if self._name not in _RAW:
+            return match.end()
+        closing = _RAW_END[self._name].search(self._text, match.end())
+        end = closing.start() if closing else len(self._text)
+        self._run(match.end(), end, VERBATIM, self._path)
+        return end
+
+    def _attributes(self, start: int, end: int) -> None:
+        text, at = self._text, start
+        while at < end:
+            at = _NOTHING.match(text, at, end).end()  # type: ignore[union-attr] - it matches anywhere
+            if at == end:
+                return
+            match = _ATTRIBUTE.match(text, at, end)
+            if match is None:  # Not what an attribute looks like: read what is left as it stands.
+                self._run(at, end, VERBATIM, self._path)
+                return
+            name = match.group(1)
+            path = f"{self._path}/@{name.lower()[:200]}"
+            self._key(path, name, match.start(1))
+            group = match.lastindex or 1
+            if group > 1:
+                codec = (_DOUBLE, _SINGLE, _UNQUOTED)[group - 2]
+                self._run(*match.span(group), codec, path, name=name.lower())
+            at = match.end()
+
+
+def _pieces(raw: str) -> Iterator[tuple[str, str]]:
+    at = 0
+    for match in _REFERENCE.finditer(raw):
+        if match.start() > at:
+            yield raw[at : match.start()], raw[at : match.start()]
+        yield match.group(), html.unescape(match.group())
+        at = match.end()
+    if at < len(raw):
+        yield raw[at:], raw[at:]
+
+
+def _attribute_pieces(raw: str) -> Iterator[tuple[str, str]]:
+    """Cut up an attribute: there `&copy=1` is no reference, as URLs are written so (HTML, named character references)."""
+    for written, says in _pieces(raw):
+        if written[0] == "&" and written[-1] != ";" and written[1:2] != "#":
+            yield written, written
+        else:
+            yield written, says
+
+
+def _escape(text: str) -> str:
+    return html.escape(text, quote=True)
+
+
+def _escape_unencodable(char: str) -> str:
+    return f"&#x{ord(char):x};"
+
+
+def _text_decode(raw: str) -> str:
+    return html.unescape(raw) if "&" in raw else raw
+
+
+def _attribute_decode(raw: str) -> str:
+    return "".join(says for _, says in _attribute_pieces(raw)) if "&" in raw else raw
+
+
+def _attribute_codec(forbidden: str) -> Codec:
+    def encode(text: str) -> str:
+        if any(char in text for char in forbidden):
+            raise ParseError("edit: an attribute without quotes cannot hold a space")
+        return _escape(text).replace("`", "&#96;").replace("=", "&#61;") if forbidden else _escape(text)
+
+    return Codec(
+        encode=encode,
+        decode=_attribute_decode,
+        whole=lambda text, _number: encode(text),
+        pieces=_attribute_pieces,
+        escape=_escape_unencodable,
+    )
+
+
+HTML_TEXT = Codec(
+    encode=_escape,
+    decode=_text_decode,
+    whole=lambda text, _number: _escape(text),
+    pieces=_pieces,
+    escape=_escape_unencodable,
+)
+_DOUBLE = _SINGLE = _attribute_codec("")
+_UNQUOTED = _attribute_codec(" \t\n\f\r")

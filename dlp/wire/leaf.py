@@ -1,0 +1,201 @@
+"""Texts inside a text: how a leaf is written in its format, and how edits go into it."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from dlp.core.edit import Edit, apply_edits
+from dlp.core.errors import ParseError
+from dlp.core.message import Part
+
+type Pieces = Iterable[tuple[str, str]]
+"""A written text cut up as (as written, what it says). Where both are equal the piece may be cut anywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """How one kind of leaf is written.
+
+    `pieces` cuts what stands between the `fence` code points on either side; None where only writing anew will do.
+    `encode` writes a stretch of text, `whole` the leaf with its fence (and as a number, where asked and possible).
+    `decode` reads a whole leaf. `escape` writes one code point that the charset lacks. All raise ParseError for what
+    the format cannot say.
+    """
+
+    encode: Callable[[str], str]
+    decode: Callable[[str], str]
+    whole: Callable[[str, bool], str]
+    pieces: Callable[[str], Pieces] | None
+    fence: int = 0
+    escape: Callable[[str], str] | None = None
+
+
+type Place = tuple[int, int, Codec]
+"""Where a leaf stands, fence included, half-open; a plain tuple since there are as many as parts."""
+
+
+class Leaves:
+    """The parts of one text, while they are read, and where each of them stands."""
+
+    __slots__ = ("parts", "places")
+
+    def __init__(self) -> None:
+        self.parts: list[Part] = []
+        self.places: list[Place] = []
+
+    def add(self, part: Part, start: int, end: int, codec: Codec) -> None:
+        """Take one more part."""
+        self.parts.append(part)
+        self.places.append((start, end, codec))
+
+
+type Reader = Callable[[str, str, Leaves], None]
+"""Reads a whole text, with the prefix of all paths, into leaves; raises ParseError."""
+
+
+def by_part(edits: Iterable[Edit]) -> dict[int, list[Edit]]:
+    """Return edits sorted into their parts.
+
+    Raises:
+        ParseError: a text to be written is no text (it holds half a surrogate pair).
+
+    """
+    sorted_out: dict[int, list[Edit]] = {}
+    for edit in edits:
+        try:
+            edit.text.encode()
+        except UnicodeEncodeError as error:
+            raise ParseError("edit: its text holds half a surrogate pair") from error
+        sorted_out.setdefault(edit.part, []).append(edit)
+    return sorted_out
+
+
+def edited_text(part: Part, edits: Iterable[Edit]) -> str:
+    """Return what a part says once edited; raises ParseError where the edits do not fit it."""
+    try:
+        return apply_edits(part.text, edits)
+    except ValueError as error:
+        raise ParseError(f"part of {len(part.text)} code points: {error}") from error
+
+
+def rewrite(
+    text: str,
+    parts: Sequence[Part],
+    places: Sequence[Place],
+    edits: Mapping[int, Sequence[Edit]],
+    *,
+    charset: str = "utf-8",
+) -> str:
+    """Return `text` with the edits made in it; all else stays as it is written.
+
+    `parts` and `places` belong together; `edits` are by their index.
+
+    Raises:
+        ParseError: an edit does not fit its part, or the format cannot say its text.
+
+    """
+    out: list[str] = []
+    done = 0
+    for start, end, index in sorted((places[i][0], places[i][1], i) for i in edits):
+        codec = places[index][2]
+        leaf = rewrite_leaf(text[start:end], codec, parts[index], edits[index], charset)
+        out += (text[done:start], leaf)
+        done = end
+    out.append(text[done:])
+    return "".join(out)
+
+
+def rewrite_leaf(raw: str, codec: Codec, part: Part, edits: Sequence[Edit], charset: str = "utf-8") -> str:
+    """Return one leaf with its edits made, read back and found to say what it should."""
+    text = edited_text(part, edits)
+    number = len(edits) == 1 and edits[0].number and edits[0].start == 0 and edits[0].end == len(part.text)
+    if not number and codec.pieces is not None:
+        fence = codec.fence
+        inner = raw[fence : len(raw) - fence]
+        leaf = raw[:fence] + _rewrite_pieces(codec, codec.pieces(inner), len(part.text), edits)
+        leaf = _encodable(leaf + raw[len(raw) - fence :], codec, charset)
+        if codec.decode(leaf) == text:
+            return leaf
+    # What was kept and what was put in flowed together ("%4" + "1"): everything is written anew.
+    leaf = _encodable(codec.whole(text, number), codec, charset)
+    if codec.decode(leaf) != text:
+        raise ParseError("edit: the format cannot say this text in this place")
+    return leaf
+
+
+def _rewrite_pieces(codec: Codec, pieces: Pieces, length: int, edits: Sequence[Edit]) -> str:
+    walk = _Walk(codec, iter(pieces))
+    out: list[str] = []
+    done = 0
+    for edit in sorted(edits, key=lambda e: (e.start, e.end)):
+        walk.go(edit.start, out)
+        walk.go(edit.end, None)
+        out.append(codec.encode(edit.text))
+        done = edit.end
+    walk.go(max(done, length), out)
+    return "".join(out)
+
+
+class _Walk:
+    """A position in the pieces of a leaf; it only goes forward."""
+
+    def __init__(self, codec: Codec, pieces: Iterator[tuple[str, str]]) -> None:
+        self._codec = codec
+        self._pieces = pieces
+        self._raw = self._says = ""
+        self._used = 0  # code points of the current piece that are done with
+        self._at = 0
+
+    def go(self, end: int, out: list[str] | None) -> None:
+        """Go to code point `end` of the text; put what lies between into `out`."""
+        while self._at < end:
+            if self._used == len(self._says):
+                self._raw, self._says = next(self._pieces)
+                self._used = 0
+                if not self._says and out is not None:
+                    out.append(self._raw)  # written, and says nothing
+            step = min(len(self._says) - self._used, end - self._at)
+            if out is not None:
+                out.append(self._stretch(self._used, self._used + step))
+            self._used += step
+            self._at += step
+
+    def _stretch(self, start: int, end: int) -> str:
+        if self._raw == self._says:
+            return self._raw[start:end]
+        if start == 0 and end == len(self._says):
+            return self._raw
+        return self._codec.encode(self._says[start:end])
+
+
+def _encodable(leaf: str, codec: Codec, charset: str) -> str:
+    if charset == "utf-8" or codec.escape is None:
+        return leaf
+    out = []
+    for char in leaf:
+        try:
+            char.encode(charset)
+        except UnicodeEncodeError:
+            out.append(codec.escape(char))
+        else:
+            out.append(char)
+    return "".join(out)
+
+
+def _same(text: str) -> str:
+    return text
+
+
+def _refuse(_text: str, _number: bool = False) -> str:  # noqa: FBT001, FBT002 - the shape of a codec's function
+    raise ParseError("edit: this part can be read but not rewritten")
+
+
+VERBATIM = Codec(
+    encode=_same,
+    decode=_same,
+    whole=lambda text, _number: text,
+    pieces=lambda raw: ((raw, raw),),
+)
+"""Text that stands as it is."""
+
+FIXED = Codec(encode=_refuse, decode=_same, whole=_refuse, pieces=None)
+"""Text that can be read and not rewritten."""

@@ -1,0 +1,29 @@
+"""How much of one body is read before it is given up: sizes, depths, counts."""
+
+from dlp.core.errors import ParseError
+
+MAX_DEPTH = 200
+"""Nesting of JSON containers or XML elements."""
+
+MAX_PARTS = 2_500_000
+"""Parts of one body: a million members and their keys fit in."""
+
+MAX_PATHS = 256_000_000
+"""Code points of all paths of one body together; one long key above a million leaves would else fill the memory."""
+
+MAX_CODINGS = 4
+"""Content codings stacked on one body."""
+
+MAX_MEMBERS = 1000
+"""Members of one gzip, or frames of one zstd: an empty one costs far more to read than to send."""
+
+MAX_NESTING = 5
+"""Multipart inside multipart."""
+
+
+class TooLarge(ParseError):  # noqa: N818 - the name says what it is; every caller reads it as an outcome
+    """A body is larger, once decoded, than what is read."""
+
+
+class Invalid(ParseError):  # noqa: N818 - the same
+    """A text is not of the format it was read as; it may well be of another."""
