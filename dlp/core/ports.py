@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from dlp.core.finding import Confidence
 from dlp.core.label import DataClass, Label
 
 type Clock = Callable[[], float]
@@ -18,17 +19,28 @@ class Pattern:
     """A regular expression to look for in the one scan that all classifiers share.
 
     `expression` is read the way Python's `re` does; it only says where to look, so it may match more than `name`'s
-    recognizer would, never less. `ignore_case` as in `re.IGNORECASE`.
+    recognizer would, never less. `ignore_case` as in `re.IGNORECASE`. An expression that can match nothing at all, such
+    as "", or that is anchored, may match anywhere: its plugin sees every part of every message.
+
+    What follows keeps the look at messages without findings short, and loosens nothing. `finds` is the entity or class
+    that a match may lead to: where no policy asks for it, the pattern is not looked for ("": always). `alone` is the
+    most confident finding that a match may lead to by itself, None for none at all; `lifted_by` names patterns of the
+    same plugin that make it more where they match in the same block. `slow` says that looking closer takes long (a
+    language model), so that a worker process does it.
     """
 
     name: str
     expression: str = field(repr=False)
     ignore_case: bool = False
+    finds: str = ""
+    alone: Confidence | None = Confidence.HIGH
+    lifted_by: tuple[str, ...] = ()
+    slow: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A pattern that may match in a part, ending at code point `end` of it (half-open)."""
+    """A pattern that may match in a part, ending at code point `end` of it (half-open); -1 where nobody can say."""
 
     part: int
     pattern: str

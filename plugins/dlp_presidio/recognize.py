@@ -1,0 +1,274 @@
+"""Presidio's recognizers, each run only where the scan says that it may match. Presidio's home; imported on first use.
+
+For one part's text the results are those of a plain AnalyzerEngine without a model: same entities, spans and scores. Two
+things differ on purpose: an expression that runs out of time raises (Presidio logs it and goes on), and words before a
+value lift its score also where no model has split the text into words.
+"""
+
+import logging
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import regex
+import tldextract
+from presidio_analyzer import PatternRecognizer
+from presidio_analyzer.predefined_recognizers import PhoneRecognizer, SpacyRecognizer
+from presidio_analyzer.recognizer_registry import RecognizerRegistryProvider
+
+from dlp_presidio.phones import phone_spans
+
+SECONDS = 5.0
+"""How long one expression may take on one text."""
+
+_WHOLE = 2000
+"""Texts up to this long are given to a recognizer whole; longer ones in the pieces that hold a hit."""
+
+_BOOST, _BOOSTED_LEAST = 0.35, 0.4  # Presidio's own numbers for a supporting context word
+_WORDS_BEFORE = 6
+_REACH = 80
+_CUTS = "\n\t\r\"<>|{};,'() "
+_word = re.compile(r"\w+")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a recognizer saw: an entity at code points `start` to `end`, with Presidio's score."""
+
+    entity: str
+    start: int
+    end: int
+    score: float
+    by: str
+
+
+class Recognizers:
+    """Presidio's recognizers for a language, by entity."""
+
+    def __init__(self, language: str) -> None:
+        _quiet()
+        _offline()
+        registry = RecognizerRegistryProvider(
+            registry_configuration={"supported_languages": [language]}
+        ).create_recognizer_registry()
+        self._by_entity: dict[str, list[_Runner]] = {}
+        for recognizer in registry.recognizers:
+            if not isinstance(recognizer, SpacyRecognizer):
+                for entity in recognizer.supported_entities:
+                    self._by_entity.setdefault(entity, []).append(_Runner(recognizer))
+
+    @property
+    def entities(self) -> frozenset[str]:
+        """What can be found without a model."""
+        return frozenset(self._by_entity)
+
+    def results(
+        self,
+        text: str,
+        hits: "dict[str, Collection[int]]",
+        words: Sequence[str],
+        *,
+        least: float = 0.0,
+        surrounding: bool = True,
+    ) -> list[Result]:
+        """Return what is found in `text`; `hits` says for each entity where matches may end (empty: anywhere).
+
+        `words` are context from outside the text, lower case. Results under `least` are left out.
+        """
+        found: list[Result] = []
+        for entity, ends in hits.items():
+            for runner in self._by_entity.get(entity, ()):
+                for result in runner.run(text, ends):
+                    score = result.score
+                    if runner.supported_by(words, text if surrounding else "", result.start):
+                        score = min(max(score + _BOOST, _BOOSTED_LEAST), 1.0)
+                    if score >= least:
+                        found.append(
+                            result
+                            if score == result.score
+                            else Result(result.entity, result.start, result.end, score, result.by)
+                        )
+        return without_contained(found)
+
+
+class _Runner:
+    """One recognizer, ready to be run on pieces of a text."""
+
+    def __init__(self, recognizer: Any) -> None:
+        if not recognizer.is_loaded:
+            recognizer.load()
+        self._recognizer = recognizer
+        self._entity: str = recognizer.supported_entities[0]
+        self._by: str = recognizer.name
+        self._context = tuple(word.lower() for word in recognizer.context or ())
+        self._cuts = ""
+        self._spans: Callable[[str], Iterable[tuple[int, int, float]]]
+        if isinstance(recognizer, PhoneRecognizer):
+            self._spans = self._phones
+        elif isinstance(recognizer, PatternRecognizer):
+            own = "analyze" in type(recognizer).__dict__
+            self._spans = self._analyzed if own else self._matched
+            self._expressions = [
+                (regex.compile(pattern.regex, recognizer.global_regex_flags), pattern.score)
+                for pattern in recognizer.patterns
+            ]
+            self._cuts = "".join(
+                cut for cut in _CUTS if not any(_may_consume(pattern.regex, cut) for pattern in recognizer.patterns)
+            )
+        else:
+            self._spans = self._analyzed
+
+    def supported_by(self, words: Sequence[str], text: str, start: int) -> bool:
+        """Say whether a context word of this recognizer is in one of `words`, or in the words before `start`."""
+        if not self._context:
+            return False
+        if any(own in word for word in words for own in self._context):
+            return True
+        if not start or not text:
+            return False
+        before = _word.findall(text, max(0, start - _REACH), start)[-_WORDS_BEFORE:]
+        return any(own in word.lower() for word in before for own in self._context)
+
+    def run(self, text: str, ends: Collection[int]) -> list[Result]:
+        """Return what is in `text`, or in those pieces of a long one that hold a place of `ends`, before context."""
+        entity, by = self._entity, self._by
+        found = [
+            Result(entity, start + offset, end + offset, score, by)
+            for offset, piece in self._pieces(text, ends)
+            for start, end, score in self._spans(piece)
+        ]
+        return without_contained(found)
+
+    def _pieces(self, text: str, ends: Collection[int]) -> Iterable[tuple[int, str]]:
+        """Give the pieces to look at, with their offsets. They are cut only where no match can reach across."""
+        if len(text) <= _WHOLE or not ends or not self._cuts:
+            yield 0, text
+            return
+        cut = re.compile(f"[{re.escape(self._cuts)}]").search
+        done = 0
+        for end in sorted(ends):
+            if end <= done:
+                continue
+            start = max(text.rfind(one, done, end - 1) for one in self._cuts) + 1
+            stop = cut(text, end)
+            done = stop.start() if stop else len(text)
+            yield max(start, 0), text[max(start, 0) : done]
+
+    def _matched(self, text: str) -> Iterable[tuple[int, int, float]]:
+        """Match as PatternRecognizer.analyze does."""
+        recognizer = self._recognizer
+        for expression, own in self._expressions:
+            for match in expression.finditer(text, timeout=SECONDS):
+                start, end = match.span()
+                if start == end:
+                    continue
+                value = text[start:end]
+                valid = recognizer.validate_result(value)
+                score = own if valid is None else float(bool(valid))
+                if score > 0 and not recognizer.invalidate_result(value):
+                    yield start, end, score
+
+    def _analyzed(self, text: str) -> Iterable[tuple[int, int, float]]:
+        """Ask a recognizer that has a way of its own."""
+        for result in self._recognizer.analyze(text, self._recognizer.supported_entities, None) or ():
+            yield result.start, result.end, result.score
+
+    def _phones(self, text: str) -> Iterable[tuple[int, int, float]]:
+        recognizer = self._recognizer
+        for start, end in phone_spans(text, recognizer.supported_regions, recognizer.leniency):
+            yield start, end, recognizer.SCORE
+
+
+def without_contained(results: Iterable[Result]) -> list[Result]:
+    """Return results without those that lie in another of the same entity with an equal or higher score."""
+    ordered = sorted(set(results), key=lambda r: (r.entity, r.start, r.start - r.end, -r.score, r.by))
+    kept: list[Result] = []
+    active: list[Result] = []
+    for result in ordered:
+        if result.score == 0:
+            continue
+        active = [other for other in active if other.entity == result.entity and other.end >= result.start]
+        if not any(o.start <= result.start and result.end <= o.end and result.score <= o.score for o in active):
+            kept.append(result)
+            active.append(result)
+    return kept
+
+
+def _may_consume(expression: str, character: str) -> bool:
+    """Say whether any piece of an expression, a look around included, takes `character`; true where in doubt."""
+    try:
+        tree = re._parser.parse(expression, re.IGNORECASE | re.DOTALL)  # type: ignore[attr-defined]  # noqa: SLF001
+    except re.error:
+        return True
+    return _takes(list(tree), character)
+
+
+def _takes(node: Any, character: str) -> bool:
+    names = re._parser  # type: ignore[attr-defined]  # noqa: SLF001
+    if isinstance(node, names.SubPattern):
+        node = list(node)
+    if isinstance(node, tuple) and len(node) == 2 and isinstance(node[0], type(names.IN)):  # noqa: PLR2004
+        operation, argument = node
+        if operation is names.LITERAL:
+            return bool(argument == ord(character))
+        if operation in (names.NOT_LITERAL, names.ANY):
+            return operation is names.ANY or argument != ord(character)
+        if operation is names.IN:
+            return _in_class(argument, character)
+        if operation is names.AT:
+            return argument not in (names.AT_BOUNDARY, names.AT_NON_BOUNDARY)
+        return _takes(argument, character)
+    if isinstance(node, list | tuple):
+        return any(_takes(one, character) for one in node)
+    return False
+
+
+def _in_class(items: Sequence[tuple[Any, Any]], character: str) -> bool:
+    names = re._parser  # type: ignore[attr-defined]  # noqa: SLF001
+    categories = {
+        names.CATEGORY_DIGIT: str.isdigit,
+        names.CATEGORY_SPACE: str.isspace,
+        names.CATEGORY_WORD: lambda one: one.isalnum() or one == "_",
+    }
+    opposites = {
+        names.CATEGORY_NOT_DIGIT: names.CATEGORY_DIGIT,
+        names.CATEGORY_NOT_SPACE: names.CATEGORY_SPACE,
+        names.CATEGORY_NOT_WORD: names.CATEGORY_WORD,
+    }
+    negated = any(operation is names.NEGATE for operation, _ in items)
+    inside = False
+    for operation, argument in items:
+        if operation is names.LITERAL:
+            inside |= argument == ord(character)
+        elif operation is names.RANGE:
+            inside |= argument[0] <= ord(character) <= argument[1]
+        elif operation is names.CATEGORY:
+            if argument in opposites:
+                inside |= not categories[opposites[argument]](character)
+            else:
+                inside |= categories[argument](character)
+    return inside != negated
+
+
+class _Silence(logging.Filter):
+    """Drops Presidio's log lines, which hold values, and turns a skipped expression into an error."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if "timed out" in str(record.msg):
+            msg = "an expression of Presidio ran out of time"
+            raise TimeoutError(msg)
+        return False
+
+
+def _quiet() -> None:
+    logger = logging.getLogger("presidio-analyzer")
+    if not any(isinstance(one, _Silence) for one in logger.filters):
+        logger.addFilter(_Silence())
+
+
+def _offline() -> None:
+    """Let the e-mail recognizer read top-level domains from the packaged list; the default fetches a new one."""
+    tldextract.extract = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
+
+
