@@ -57,7 +57,7 @@ def anonymised(services: Services, folder: Path) -> Iterator[Check]:
             shown = proxy.dlp("approvals", "show", identity)
             listed = proxy.dlp("approvals", "list", "--json")
             approved.extend((identity, listed, shown))
-            proxy.dlp("approvals", "approve", identity, "--by", "manager")
+            proxy.dlp("approvals", "approve", identity, "--as", "manager")
 
         steps = run_program([sys.executable, SANDBOX / "story1_summary.py"], environment, manager)
     told = {str(step["step"]): step for step in steps}
