@@ -198,6 +198,7 @@ class Ruling:
     enforced: bool = True
     recipe: str = ""
     lifted: str = ""
+    tier: Tier = Tier.ORDINARY
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,13 +269,19 @@ def leading(decision: Decision) -> Ruling:
     return max(decision.rulings, key=_rank)
 
 
+_TIERS = (Tier.DEFAULT, Tier.ORDINARY, Tier.MANDATORY)
+
+
 def _rank(ruling: Ruling) -> tuple[object, ...]:
     # What follows strictness only makes the choice independent of any order. Of two equal transforms the one of a
-    # recipe speaks, since what the recipe asks for is done; a rule with a name explains more than none.
+    # recipe speaks, since what the recipe asks for is done; a rule with a name explains more than none, and one that
+    # somebody wrote on purpose more than a default.
     return (
         strictness(ruling),
         ruling.recipe,
         not ruling.lifted,
+        bool(ruling.rule),
+        _TIERS.index(ruling.tier),
         ruling.rule,
         ruling.says,
         ruling.transform,
@@ -333,7 +340,7 @@ def _rulings(policy: Policy, flow: Flow, facts: Facts, reviewed: frozenset[str])
 def _rule_on(policy: Policy, rule: Rule, flow: Flow, facts: Facts, reviewed: frozenset[str]) -> Ruling:
     """Return what one matching rule says of a flow."""
     enforced = rule.tier is Tier.MANDATORY or not (policy.monitor or rule.monitor)
-    ruling = Ruling(flow, rule.verdict, rule.name, rule.says, rule.transform, enforced=enforced)
+    ruling = Ruling(flow, rule.verdict, rule.name, rule.says, rule.transform, enforced=enforced, tier=rule.tier)
     if rule.unless:
         unmet = [unless for unless in rule.unless if not _met(unless, flow, facts, reviewed)]
         if not unmet:
