@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable, Iterable
-from types import TracebackType
 
 from dlp.core.errors import StoreError
 
@@ -95,15 +94,14 @@ class MemoryStore:
             raise
         self._depth += 1
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exc: object) -> None:
         """Keep what was written, or take it back on an exception."""
         self._depth -= 1
-        self._doomed |= kind is not None
+        failed = exc[0] is not None
+        self._doomed |= failed
         try:
             if not self._depth:
-                self._finish(failed=kind is not None)
+                self._finish(failed=failed)
         finally:
             self._lock.release()
 

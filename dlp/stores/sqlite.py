@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterable, Sequence
 from itertools import batched
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from dlp.core.errors import StoreError
@@ -151,15 +150,14 @@ class SqliteStore:
             raise
         self._depth += 1
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exc: object) -> None:
         """Commit, or roll back if anything in the batch failed."""
         self._depth -= 1
-        self._doomed |= kind is not None
+        failed = exc[0] is not None
+        self._doomed |= failed
         try:
             if not self._depth:
-                self._finish(failed=kind is not None)
+                self._finish(failed=failed)
         finally:
             self._lock.release()
 
