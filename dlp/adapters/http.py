@@ -1,22 +1,17 @@
-"""The HTTP proxy: mitmproxy's layers and TLS on our own listener, with a dispatch that fails closed.
+"""The HTTP proxy: mitmproxy's layers on our own listener, with a dispatch that fails closed.
 
-Of mitmproxy's addons only the TLS configuration is used; its `Master` and addon manager, which let a message go on when
-an addon raises, are left out, and so are the addons that choose raw tunnels, DNS and eager connections.
+mitmproxy's `Master`, addon manager and addons are left out: the manager lets a message go on when an addon raises, and
+the addons choose raw tunnels, DNS and eager connections. What is used is below them: HTTP/1, HTTP/2, TLS, connections.
 """
 
 import asyncio
 import logging
-import ssl
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-from mitmproxy import ctx, options
-from mitmproxy.addonmanager import Loader
-from mitmproxy.addons.proxyserver import Proxyserver
-from mitmproxy.addons.tlsconfig import TlsConfig
+from mitmproxy import options
 from mitmproxy.connection import Connection, ConnectionState
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.mode_specs import ProxyMode
@@ -26,10 +21,11 @@ from dlp.adapters import own_host
 from dlp.adapters.fail_closed import FailClosed, logger, place
 from dlp.adapters.http_head import read_credentials
 from dlp.adapters.http_stream import Await, AwaitCompleted, HttpSide, Side
+from dlp.adapters.http_tls import Tls
 from dlp.adapters.limits import Limits
 from dlp.adapters.pool import Pool
 from dlp.adapters.resolver import Pinned, Resolution, Resolver
-from dlp.core.errors import ConfigError, DlpError
+from dlp.core.errors import DlpError
 from dlp.core.outcome import Outcome
 from dlp.core.ports import Clock, Random
 from dlp.engine.pipeline import Call, Classify, Engine, Hold, Run, Wait
@@ -46,7 +42,7 @@ class HttpProxy:
         resolver: Resolver,
         clock: Clock,
         random: Random,
-        ca_dir: Path,
+        ca_file: Path,
         upstream_ca: Path | None = None,
         pool: Pool | None = None,
         limits: Limits | None = None,
@@ -59,8 +55,8 @@ class HttpProxy:
         self._pool = pool
         self._servers: list[asyncio.Server] = []
         self._connections: set[asyncio.Task[None]] = set()
-        self._options = _options(ca_dir, upstream_ca, self.limits)
-        self._hooks = _hooks(self._options)
+        self._options = _options(self.limits)
+        self._hooks = Tls(ca_file, upstream_ca, clock).hooks
 
     async def listen(self, host: str, port: int, bound: SessionInfo | None = None) -> tuple[str, int]:
         """Accept clients at an address, return the one it became; `bound` makes every client that session's."""
@@ -142,6 +138,7 @@ class HttpProxy:
         return await self._pool.classify(wait.parts, self.limits.classify)
 
     async def _hold(self, hold: Hold) -> None:
+        await asyncio.sleep(0.01)  # so that an engine which asks again at once cannot hold the loop
         await own_host.until_answered(self.engine, self._clock, hold.approval, hold.until, own_host.POLL_SECONDS)
 
 
@@ -303,63 +300,13 @@ class ClientConnection(LiveConnectionHandler):
 _REGULAR = ProxyMode.parse("regular")
 
 
-def _options(ca_dir: Path, upstream_ca: Path | None, limits: Limits) -> options.Options:
-    """Return mitmproxy's options with every way round the exchange closed (they are read by its layers and TLS)."""
+def _options(limits: Limits) -> options.Options:
+    """Return mitmproxy's options, as its layers read them; the two that its addons would add are added here."""
     opts = options.Options()
-    loader = Loader(SimpleNamespace(options=opts))
-    Proxyserver().load(loader)
-    TlsConfig().load(loader)
-    opts.update(
-        confdir=str(ca_dir),
-        connection_strategy="lazy",
-        upstream_cert=False,
-        rawtcp=False,
-        websocket=False,
-        http2=True,
-        http3=False,
-        validate_inbound_headers=True,
-        ssl_insecure=False,
-        tcp_timeout=limits.idle,
-    )
-    if upstream_ca is not None:
-        opts.update(ssl_verify_upstream_trusted_ca=str(upstream_ca))
+    opts.add_option("validate_inbound_headers", bool, True, "")  # noqa: FBT003 - mitmproxy's signature
+    opts.add_option("normalize_outbound_headers", bool, True, "")  # noqa: FBT003
+    opts.update(rawtcp=False, websocket=False, http3=False, tcp_timeout=limits.idle)
     return opts
-
-
-def _hooks(opts: options.Options) -> dict[str, Callable[[Any], object]]:
-    """Return the only hooks that are called: those with which mitmproxy's layers ask for their TLS settings."""
-    ctx.options = opts
-    tls = TlsConfig()
-    tls.configure({"confdir"})
-    return {
-        "tls_clienthello": tls.tls_clienthello,
-        "tls_start_client": tls.tls_start_client,
-        "tls_start_server": tls.tls_start_server,
-    }
-
-
-def bundle_authorities(extra: Iterable[Path], target: Path) -> Path:
-    """Write the system's trusted authorities and the operator's own into one file, and return it.
-
-    Raises:
-        ConfigError: one of the operator's files cannot be read or holds no certificate.
-
-    """
-    default = ssl.get_default_verify_paths().cafile
-    texts = [Path(default).read_text(encoding="utf-8")] if default and Path(default).exists() else []
-    for path in extra:
-        try:
-            text = path.read_text(encoding="utf-8")
-            ssl.create_default_context(cadata=text)
-        except (OSError, ValueError, ssl.SSLError) as error:
-            raise ConfigError(
-                f"upstream_ca: {path}: expected a file of certificates (PEM), got {type(error).__name__}"
-            ) from None
-        texts.append(text)
-    temporary = target.with_suffix(".new")
-    temporary.write_text("\n".join(texts), encoding="utf-8")
-    temporary.replace(target)
-    return target
 
 
 def _quieten() -> None:

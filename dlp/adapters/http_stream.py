@@ -58,14 +58,14 @@ from dlp.adapters.limits import Limits
 from dlp.adapters.resolver import Barred, Pinned, Resolution
 from dlp.core.edit import Edit
 from dlp.core.errors import ParseError
-from dlp.core.message import Block, Direction, Endpoint, Message
+from dlp.core.message import Direction, Endpoint, Message
 from dlp.core.outcome import Outcome, Refuse
 from dlp.engine.pipeline import Call, Engine, Run, Wait
 from dlp.engine.sessions import SessionInfo
 from dlp.wire import body as wire_body
 from dlp.wire import head as wire_head
-from dlp.wire import repair
 from dlp.wire.limits import TooLarge
+from dlp.wire.repair import repair_headers
 
 OUTBOUND, INBOUND = Direction.OUTBOUND, Direction.INBOUND
 
@@ -110,6 +110,12 @@ SWITCHED = Objection(
     "The upstream switched to another protocol, which the proxy cannot read.",
 )
 UPSTREAM_BROKE = Objection("upstream", "The upstream did not answer", "The upstream broke off, or spoke no HTTP.")
+UNREADABLE = Objection(
+    "unreadable",
+    "The proxy could not read or rewrite this message",
+    "It is not what its headers say, or what must be rewritten in it cannot be.",
+    "Send it in a common format and encoding, and whole.",
+)
 INTERNAL = Objection(
     "error", "The proxy could not judge this message", "Something failed inside the proxy; it passes nothing unjudged."
 )
@@ -231,6 +237,8 @@ class Exchange(Layer):
             yield from super().handle_event(event)
         if isinstance(guard.error, ClientGoneError):
             yield from self._client_gone()
+        elif isinstance(guard.error, ParseError):
+            yield from self._break_off(UNREADABLE)
         elif guard.error is not None:
             yield from self._break_off(INTERNAL)
 
@@ -396,9 +404,8 @@ class Exchange(Layer):
             yield from self._refuse(outcome)
             return
         if outcome.edits:
-            target, fields, raw = _write(heading, content, raw, outcome.edits)
-            data.path = target.encode("latin-1", "strict")
-            data.headers.fields = repair.request_headers(fields, raw)
+            target, data.headers.fields, raw = _write(heading, content, raw, outcome.edits)
+            data.path = target.encode("latin-1")
         yield from self._forward(raw)
 
     def _judge(self, message: Message) -> Generator[commands.Command, Any, Outcome]:
@@ -486,8 +493,7 @@ class Exchange(Layer):
             yield from self._refuse(outcome)
             return
         if outcome.edits:
-            _, fields, raw = _write(heading, content, raw, outcome.edits)
-            data.headers.fields = repair.response_headers(fields, raw)
+            _, data.headers.fields, raw = _write(heading, content, raw, outcome.edits)
         if head.chunked and self.request.data.http_version == b"HTTP/1.0":
             data.headers.fields = http_head.without(data.headers.fields, b"transfer-encoding")
             head.chunked = False
@@ -583,14 +589,16 @@ class Exchange(Layer):
 
 def _write(
     heading: wire_head.Head, content: wire_body.Body, raw: bytes, edits: tuple[Edit, ...]
-) -> tuple[str, wire_head.Headers, bytes]:
+) -> tuple[str, http_head.Fields, bytes]:
     """Return target, headers and body with the edits of a whole message made; only what is edited changes."""
     count = sum(len(block.parts) for block in heading.blocks)
     target, fields = heading.write([edit for edit in edits if edit.part < count])
     inner = [
         Edit(edit.part - count, edit.start, edit.end, edit.text, edit.number) for edit in edits if edit.part >= count
     ]
-    return target, fields, content.write(inner) if inner else raw
+    if inner:
+        raw = content.write(inner)
+    return target, repair_headers(fields, edited=bool(inner), length=len(raw)), raw
 
 
 def _text(data: bytes | None) -> str:
