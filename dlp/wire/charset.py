@@ -16,8 +16,11 @@ _BOMS = (
 # One byte a code point, ASCII where ASCII is: read as UTF-8 wherever that is possible, since a false label is likelier
 # than a text in one of these that happens to be valid UTF-8, and receivers often ignore the label.
 _SINGLE = frozenset(
-    ["latin-1", "iso8859-1", *(f"iso8859-{n}" for n in (2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 16))]
-    + [*(f"cp125{n}" for n in range(9)), "koi8-r", "koi8-u", "mac-roman", "cp866", "tis-620"]
+    [
+        *(f"iso8859-{n}" for n in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 16)),
+        *(f"cp125{n}" for n in range(9)),
+        *("koi8-r", "koi8-u", "mac-roman", "cp866", "tis-620"),
+    ]
 )
 _WIDE = frozenset(["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
 # UTF-7, punycode and the escapes of Python are left out: they make plain ASCII say something else.

@@ -2,7 +2,7 @@
 
 import io
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import brotli
@@ -95,7 +95,7 @@ def _zlib_wrapped(data: bytes) -> bool:
     return len(data) > 1 and data[0] & 0x0F == 8 and int.from_bytes(data[:2]) % 31 == 0  # noqa: PLR2004 - RFC 1950
 
 
-def _inflate(data: bytes, wbits: int, start: int = 0) -> Iterator[bytes]:
+def _inflate(data: bytes, wbits: int, start: int = 0) -> Generator[bytes, None, int]:
     """Yield what one deflate stream gives; return where it ended (as the generator's value)."""
     stream = zlib.decompressobj(wbits)
     at = start

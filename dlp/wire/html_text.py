@@ -55,7 +55,7 @@ class _Html:
         self._run(begun, len(text), HTML_TEXT, self._path)
 
     def _markup(self, at: int, begun: int) -> int | None:
-        """Read the markup at `at`, and the text before it, that began at `begun`; return its end, None if it is none."""
+        """Read the markup at `at` and the text before it, from `begun`; return where it ends, None if it is none."""
         text = self._text
         if text.startswith("<!--", at):
             self._run(begun, at, HTML_TEXT, self._path)
@@ -111,9 +111,9 @@ class _Html:
     def _attributes(self, start: int, end: int) -> None:
         text, at = self._text, start
         while at < end:
-            at = _NOTHING.match(text, at, end).end()  # type: ignore[union-attr] - it matches anywhere
-            if at == end:
-                return
+            if text[at].isspace() or text[at] == "/":
+                at += 1
+                continue
             match = _ATTRIBUTE.match(text, at, end)
             if match is None:  # Not what an attribute looks like: read what is left as it stands.
                 self._run(at, end, VERBATIM, self._path)
@@ -140,7 +140,7 @@ def _pieces(raw: str) -> Iterator[tuple[str, str]]:
 
 
 def _attribute_pieces(raw: str) -> Iterator[tuple[str, str]]:
-    """Cut up an attribute: there `&copy=1` is no reference, as URLs are written so (HTML, named character references)."""
+    """Cut up an attribute: there `&copy=1` is no reference, as URLs are written so (HTML, character references)."""
     for written, says in _pieces(raw):
         if written[0] == "&" and written[-1] != ";" and written[1:2] != "#":
             yield written, written

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 
 from dlp.core.errors import ParseError
-from dlp.core.message import Kind, Part
-from dlp.wire.leaf import Codec, Leaves
+from dlp.core.message import Kind
+from dlp.wire.leaf import Codec, Leaves, make_part
 from dlp.wire.limits import MAX_DEPTH, MAX_PARTS, MAX_PATHS, Invalid
 
 # One match takes a member or an item with its delimiter. Possessive throughout: nothing is ever tried twice.
@@ -35,11 +35,11 @@ def read_json(text: str, prefix: str, into: Leaves) -> None:
 
     Raises:
         Invalid: it is not JSON.
-        ParseError: it is, but readers differ on it (a key twice, half a surrogate pair), or it is too deep or too large.
+        ParseError: it is, but readers differ on it (a key twice, half a surrogate pair), or it is too deep or large.
 
     """
     end = scan_json(text, 0, len(text), prefix, into)
-    if _BLANK.match(text, end).end() != len(text):  # type: ignore[union-attr] - it matches anywhere
+    if not _BLANK.fullmatch(text, end):
         raise Invalid(f"json: {len(text) - end} code points after the end at {end}")
 
 
@@ -52,8 +52,10 @@ def scan_json(text: str, at: int, stop: int, prefix: str, into: Leaves) -> int: 
     is_object, base, name, seen, index = False, prefix, "", set[str](), -1
     stack: list[tuple[bool, str, str, set[str], int]] = []
     spent = 0
+    key_kind, text_kind, number_kind = Kind.KEY, Kind.TEXT, Kind.NUMBER
+    member, item = _MEMBER.match, _ITEM.match
     while True:
-        match = (_MEMBER if is_object else _ITEM).match(text, at, stop)
+        match = (member if is_object else item)(text, at, stop)
         if match is None:
             raise Invalid(f"json: not valid at or after code point {at}")
         if is_object:
@@ -63,9 +65,10 @@ def scan_json(text: str, at: int, stop: int, prefix: str, into: Leaves) -> int: 
             if key in seen:
                 raise ParseError(f"json: an object has one key twice, at code point {match.start(1)}")
             seen.add(key)
-            path = f"{base}/{pointer(key)}"
-            add_part(Part(path, key, Kind.KEY, name))
-            add_place((match.start(1) - 1, match.end(1) + 1, JSON_STRING))
+            path = f"{base}/{pointer(key)}" if "~" in key or "/" in key else f"{base}/{key}"
+            start = match.start(1)
+            add_part(make_part(path, key, key_kind, name))
+            add_place((start - 1, match.end(1) + 1, JSON_STRING))
             inner, group = key, 2
         else:
             string, number, opened, after = match.groups()
@@ -80,10 +83,10 @@ def scan_json(text: str, at: int, stop: int, prefix: str, into: Leaves) -> int: 
             if string is not None:
                 if "\\" in string:
                     string = unescape(string)
-                add_part(Part(path, string, Kind.TEXT, inner))
+                add_part(make_part(path, string, text_kind, inner))
                 add_place((match.start(group) - 1, match.end(group) + 1, JSON_STRING))
             elif number is not None:
-                add_part(Part(path, number, Kind.NUMBER, inner))
+                add_part(make_part(path, number, number_kind, inner))
                 add_place((match.start(group + 1), match.end(group + 1), JSON_NUMBER))
         else:
             at = match.end(group + 2)

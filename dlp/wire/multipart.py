@@ -120,36 +120,16 @@ def _section(
         head_end, body = blank.start(), blank.end()
     head = _utf8(data[start:head_end])
     headers = list(_headers(head))
-    values: dict[str, str] = {}
-    for name, (_, first, last) in headers:
-        if name in values:
-            raise ParseError(f"multipart: a section at byte {start} with one header twice")
-        values[name] = head[first:last]
+    values = {name: head[first:last] for name, (_, first, last) in headers}
     parameters = list(_parameters(head, headers))
-    named = [says for name, says, _ in parameters if name == "name"]
-    if len({name for name, _, _ in parameters}) != len(parameters):
-        raise ParseError(f"multipart: a section at byte {start} with one parameter twice")
-    if any(name not in _KNOWN_PARAMETERS for name, _, _ in parameters):
+    names = [name for name, _, _ in parameters]
+    if len(values) != len(headers) or len(set(names)) != len(names):
+        raise ParseError(f"multipart: a section at byte {start} with one header or parameter twice")
+    if not _KNOWN_PARAMETERS.issuperset(names):
         raise ParseError(f"multipart: a section at byte {start} with a parameter that is not known")
+    named = [says for name, says, _ in parameters if name == "name"]
     path = prefix + (pointer(named[0]) if named else str(number))
-    parts: list[Part] = []
-    places: list[Place] = []
-    for name, says, place in parameters:
-        kind = Kind.KEY if name == "name" else Kind.TEXT
-        parts.append(Part(path if name == "name" else f"{path}/@{name}", says, kind, name if kind is Kind.TEXT else ""))
-        places.append(place)
-    for name, (line, first, last) in headers:
-        if name == "content-disposition":
-            # Its kind and its parameters' names: all that is not read as a value above.
-            rest = head[first:last].partition(";")[0]
-            parts.append(Part(f"{path}/@{name}", rest, Kind.TEXT, name))
-            places.append((first, first + len(rest), _HEADER_VALUE))
-        else:
-            parts.append(Part(f"{path}/@{name}", head[first:last], Kind.TEXT, name))
-            places.append((first, last, _HEADER_VALUE))
-        if name not in _KNOWN_HEADERS:
-            parts.append(Part(f"{path}/@{name}", name, Kind.KEY))
-            places.append((line, line + len(name), _HEADER_VALUE))
+    parts, places = _head_parts(head, headers, parameters, path)
     yield start, head_end, _text(head, parts, places)
     encoding = values.get("content-transfer-encoding", "").strip().lower()
     if encoding not in _PLAIN_ENCODINGS:
@@ -158,6 +138,29 @@ def _section(
     if named:
         content = replace(content, parts=tuple(_under(part, named[0]) for part in content.parts))
     yield body, end, content
+
+
+def _head_parts(
+    head: str,
+    headers: list[tuple[str, tuple[int, int, int]]],
+    parameters: list[tuple[str, str, Place]],
+    path: str,
+) -> tuple[list[Part], list[Place]]:
+    """Return the parts of a section's headers: all of their text that could say anything."""
+    parts: list[Part] = []
+    places: list[Place] = []
+    for name, says, place in parameters:
+        parts.append(Part(path, says, Kind.KEY) if name == "name" else Part(f"{path}/@{name}", says, Kind.TEXT, name))
+        places.append(place)
+    for name, (line, first, last) in headers:
+        # Of a Content-Disposition only its kind is left: its parameters are known ones, read above.
+        says = head[first:last].partition(";")[0] if name == "content-disposition" else head[first:last]
+        parts.append(Part(f"{path}/@{name}", says, Kind.TEXT, name))
+        places.append((first, first + len(says), _HEADER_VALUE))
+        if name not in _KNOWN_HEADERS:
+            parts.append(Part(f"{path}/@{name}", head[line : line + len(name)], Kind.KEY))
+            places.append((line, line + len(name), _HEADER_VALUE))
+    return parts, places
 
 
 def _under(part: Part, name: str) -> Part:

@@ -208,5 +208,5 @@ def _codec(escapes: dict[str, str]) -> Codec:
 
 XML_TEXT = _codec(_TO_ESCAPE)
 XML_ATTRIBUTE = _codec(_TO_ESCAPE_IN_ATTRIBUTE)
-# Its own object, to be told apart; what stands in it is verbatim, and a text that would end it is found on reading back.
+# Its own object, to be told apart. What stands in it is verbatim; a text that would end it is found on reading back.
 _CDATA = Codec(encode=VERBATIM.encode, decode=VERBATIM.decode, whole=VERBATIM.whole, pieces=VERBATIM.pieces)
