@@ -1,0 +1,93 @@
+"""The one place where all is put together: settings become a store, a policy, plugins and an engine."""
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dlp.cli.shipped import PACKS
+from dlp.cli.state import audit_file, key_file, store_file
+from dlp.config import Settings
+from dlp.core.errors import ConfigError
+from dlp.core.policy import Policy
+from dlp.core.ports import Clock, Random, Store
+from dlp.engine.approvals import Approvals
+from dlp.engine.audit import Audit
+from dlp.engine.classify import Classifier, ClassifierConfig, build_classifier
+from dlp.engine.keys import load_key
+from dlp.engine.pipeline import Engine
+from dlp.engine.sessions import Sessions
+from dlp.hooks.host import Host, load_host
+from dlp.policy.load import load_policy
+from dlp.stores.sqlite import SqliteStore
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """Everything that a proxy process works with. `classifying` builds the same classifier in another process."""
+
+    settings: Settings
+    store: Store
+    sessions: Sessions
+    approvals: Approvals
+    audit: Audit
+    policy: Policy
+    host: Host
+    classifier: Classifier
+    classifying: ClassifierConfig
+    engine: Engine
+
+    def close(self) -> None:
+        """Release what is held."""
+        self.audit.close()
+        self.store.close()
+
+
+def build(settings: Settings, *, clock: Clock = time.time, random: Random = os.urandom) -> App:
+    """Return the proxy's parts, ready to judge messages.
+
+    Raises:
+        ConfigError: the settings, the key or the state folder need the operator.
+        PolicyError: the policy does.
+        PluginError: a plugin does its author.
+        StoreError: the store or the audit log cannot be used.
+
+    """
+    policy = load_policy(settings.policy, packs=PACKS)
+    if not store_file(settings).exists():
+        raise ConfigError(f"{store_file(settings)}: there is no store; `dlp init` makes one")
+    key = load_key(key_file(settings))
+    classifying = classifier_config(settings, policy)
+    host = load_host(classifying.plugins)
+    classifier = build_classifier(classifying)
+    store = SqliteStore(store_file(settings), power=settings.durability == "power")
+    try:
+        audit = Audit(audit_file(settings), power=settings.durability == "power")
+    except BaseException:
+        store.close()
+        raise
+    sessions = Sessions(store, key, clock, random)
+    approvals = Approvals(store, clock, random)
+    engine = Engine(
+        policy=policy,
+        store=store,
+        host=host,
+        classifier=classifier,
+        sessions=sessions,
+        approvals=approvals,
+        audit=audit,
+        clock=clock,
+        random=random,
+        hold=settings.limits.hold,
+    )
+    return App(settings, store, sessions, approvals, audit, policy, host, classifier, classifying, engine)
+
+
+def classifier_config(settings: Settings, policy: Policy) -> ClassifierConfig:
+    """Return what builds the classifier of these settings, here and in worker processes."""
+    return ClassifierConfig(plugin_settings(settings), tuple(policy.classes.values()), settings.state / "cache")
+
+
+def plugin_settings(settings: Settings) -> tuple[tuple[str, Mapping[str, object]], ...]:
+    """Return the plugins to load, each with its own settings."""
+    return tuple((plugin.name, plugin.settings) for plugin in settings.plugins)

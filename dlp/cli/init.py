@@ -1,0 +1,71 @@
+"""`dlp init`: the first files of a new proxy."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dlp.adapters import ca
+from dlp.cli.common import Json, say, say_json
+from dlp.cli.state import key_file, store_file
+from dlp.config import Settings, load_settings
+from dlp.core.errors import ConfigError
+from dlp.engine.keys import create_key
+from dlp.policy.skeleton import FILES
+from dlp.stores.sqlite import SqliteStore
+
+app = typer.Typer()
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to.")] = Path(),
+    *,
+    json: Json = False,
+) -> None:
+    """Write commented settings, a first policy and its test; make a key, a store and an authority.
+
+    What is there already is kept, so that it can be run again to add what is missing.
+    """
+    try:
+        made = _write(folder)
+        settings = load_settings(folder / "dlp.yaml")
+        # The folder keeps the key and, sealed under it, every value: nobody else has any business here.
+        settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        settings.state.chmod(0o700)
+    except OSError as error:
+        raise ConfigError(f"{error.filename}: cannot be written: {error.strerror}") from error
+    made += _make(settings)
+    if json:
+        say_json({"made": [str(path) for path in made]})
+        return
+    for path in made:
+        say(f"made  {path}")
+    say("\nNext: read policy.yaml, then `dlp up`, then `dlp doctor`." if made else "Everything was there already.")
+
+
+def _write(folder: Path) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    missing = {folder / name: text for name, text in FILES.items() if not (folder / name).exists()}
+    for path, text in missing.items():
+        path.write_text(text, "utf-8")
+    return list(missing)
+
+
+def _make(settings: Settings) -> list[Path]:
+    made = []
+    key, store, authority = key_file(settings), store_file(settings), ca.files(settings.state)
+    if not key.exists():
+        if store.exists():
+            raise ConfigError(
+                f"{key}: it is gone, and {store} cannot be read without it; restore it, or move both away"
+            )
+        create_key(key)
+        made.append(key)
+    if not store.exists():
+        SqliteStore(store).close()
+        made.append(store)
+    if not authority.key.exists():
+        made.append(ca.create(settings.state, time.time).key)
+    return made
