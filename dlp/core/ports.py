@@ -26,7 +26,8 @@ class Pattern:
     that a match may lead to: where no policy asks for it, the pattern is not looked for ("": always). `alone` is the
     most confident finding that a match may lead to by itself, None for none at all; `lifted_by` names patterns of the
     same plugin that make it more where they match in the same block. `slow` says that looking closer takes long (a
-    language model), so that a worker process does it.
+    language model), so that a worker process does it. `in_name` looks into the parts' names instead of their texts; such
+    a hit ends at -1.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Pattern:
     alone: Confidence | None = Confidence.HIGH
     lifted_by: tuple[str, ...] = ()
     slow: bool = False
+    in_name: bool = False
 
 
 @dataclass(frozen=True, slots=True)

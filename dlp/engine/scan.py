@@ -21,8 +21,8 @@ from dlp.core.ports import Hit, Pattern
 # nothing. A test holds this to what the parser of the running Python gives.
 _parser = re._parser  # type: ignore[attr-defined]  # noqa: SLF001
 
-# Characters on which Hyperscan's tables (an older Unicode) and Python's disagree about \d, \w, \s or case, or on which
-# Python's `re` and the `regex` module do. Where one of them occurs, every pattern may match. A test compares all of Unicode.
+# Characters on which Hyperscan's tables (an older Unicode) and Python's disagree about \d, \w, \s or case, or on
+# which Python's `re` and the `regex` module do. Where one occurs, every pattern may match. A test compares all of Unicode.
 _ODD_CATEGORIES = r"\p{Cn}\p{Co}\p{M}\p{No}\p{Nl}"
 _ODD_CHARACTERS = (
     "\x1c-\x1f"  # white space to Python alone
@@ -36,7 +36,7 @@ _is_odd = re.compile(f"[{_ODD_CHARACTERS}]").match
 _NEVER_ODD = ("P", "S", "Z", "Cf")  # of the rest: emoji that are newer than Hyperscan are no letters to anyone
 
 _FORMAT = b"dlp-scan-1"
-# What Hyperscan would read otherwise than `re`: a POSIX class, an escaped brace before a comma, flags and names of `re` only.
+# What Hyperscan would read otherwise than `re`: POSIX classes, an escaped brace before a comma, flags and names of `re`.
 _FOREIGN = re.compile(r"\[[^\]]*\[[:.=]|\\\{,|\\N|\(\?[a-zA-Z]*[aLu]")
 _JOINT = "\n"
 # DOTALL only adds matches. PREFILTER lets everything through that Hyperscan cannot decide, such as a lookbehind.
@@ -65,6 +65,7 @@ class Scanner:
         ]
         self._odd = len(self._owners)
         self._database, compiled = _database(wanted, self._odd, cache)
+        self._named = frozenset(index for index, (_, pattern) in enumerate(self._owners) if pattern.in_name)
         self._anywhere = [index for index in range(self._odd) if index not in compiled]
         number = {(plugin, pattern.name): index for index, (plugin, pattern) in enumerate(self._owners)}
         # Of each pattern: True where a match is a reason by itself, else the patterns one of which must match too.
@@ -102,29 +103,51 @@ class Scanner:
         """Return where each plugin's patterns may match, by part, then by end; plugins without a hit are left out."""
         found: dict[str, list[Hit]] = {}
         owners = self._owners
-        for part, pattern, end in sorted(self._raw_hits(parts)):
+        hits = set(self._in_texts(parts))
+        if self._named:
+            hits.update(self._in_names(parts))
+        for part, pattern, end in sorted(hits):
             plugin, its = owners[pattern]
             found.setdefault(plugin, []).append(Hit(part, its.name, end))
         return found
 
-    def _raw_hits(self, parts: Sequence[Part]) -> Iterator[tuple[int, int, int]]:
-        """Give (part, pattern, end); end -1 where the scan cannot tell."""
+    def _in_texts(self, parts: Sequence[Part]) -> Iterator[tuple[int, int, int]]:
+        """Give (part, pattern, end) of the patterns that are looked for in texts."""
         texts = [(index, part.text) for index, part in enumerate(parts) if part.text]
+        everything = [pattern for pattern in range(self._odd) if pattern not in self._named]
+        anywhere = [pattern for pattern in self._anywhere if pattern not in self._named]
+        for place, pattern, end in self._matches([text for _, text in texts]):
+            if pattern == self._odd:
+                yield from ((texts[place][0], one, -1) for one in everything)
+            elif pattern not in self._named:
+                yield texts[place][0], pattern, end
         for index, _ in texts:
-            for pattern in self._anywhere:
+            for pattern in anywhere:
                 yield index, pattern, -1
+
+    def _in_names(self, parts: Sequence[Part]) -> Iterator[tuple[int, int, int]]:
+        """Give (part, pattern, -1) of the patterns that are looked for in names."""
+        by_name: dict[str, list[int]] = {}
+        for index, part in enumerate(parts):
+            if part.name and part.text:
+                by_name.setdefault(part.name, []).append(index)
+        names = list(by_name)
+        for place, pattern, _ in self._matches(names):
+            for one in self._named if pattern == self._odd else (pattern,):
+                if one in self._named:
+                    yield from ((index, one, -1) for index in by_name[names[place]])
+        for pattern in self._named.intersection(self._anywhere):
+            yield from ((index, pattern, -1) for indices in by_name.values() for index in indices)
+
+    def _matches(self, texts: Sequence[str]) -> Iterator[tuple[int, int, int]]:
+        """Give (text, pattern, end) of every match, the pattern past the last for a text in which all may match."""
         try:
             # One scan of all texts joined costs a fraction of one scan each. A match across a joint is one too many.
-            joined = _JOINT.join(text for _, text in texts).encode()
+            joined = _JOINT.join(texts).encode()
         except UnicodeEncodeError:  # a lone surrogate, as in JSON's "\ud800", has no UTF-8
-            sound = []
-            for index, text in texts:
-                if _has_utf8(text):
-                    sound.append((index, text))
-                else:
-                    yield from ((index, pattern, -1) for pattern in range(self._odd))
-            texts = sound
-            joined = _JOINT.join(text for _, text in texts).encode()
+            yield from ((place, self._odd, -1) for place, text in enumerate(texts) if not _has_utf8(text))
+            texts = [text if _has_utf8(text) else "" for text in texts]
+            joined = _JOINT.join(texts).encode()
         ends: list[tuple[int, int]] = []
         self._database.scan(
             joined, match_event_handler=lambda pattern, _start, end, _flags, _context: ends.append((end, pattern))
@@ -134,19 +157,14 @@ class Scanner:
         ends.sort()
         if not joined.isascii():
             ends = _in_code_points(joined, ends)
-        starts = [0, *accumulate(len(text) + 1 for _, text in texts)]
-        odd: set[int] = set()
+        starts = [0, *accumulate(len(text) + len(_JOINT) for text in texts)]
         for end, pattern in ends:
             place = bisect_right(starts, end - 1) - 1
-            index, text = texts[place]
             inside = end - starts[place]
-            if pattern == self._odd:
-                if _matters(text[inside - 1]):
-                    odd.add(index)
-            elif inside <= len(text):
-                yield index, pattern, inside
-        for index in odd:
-            yield from ((index, pattern, -1) for pattern in range(self._odd))
+            if inside > len(texts[place]):
+                continue  # it ends in a joint
+            if pattern != self._odd or _matters(texts[place][inside - 1]):
+                yield place, pattern, inside
 
 
 def _translated(pattern: Pattern) -> str | None:
@@ -198,8 +216,8 @@ def _has_case_beyond_ascii(tree: object) -> bool:
         if operation is _parser.RANGE and isinstance(argument, tuple) and argument[1] > 0x7F:  # noqa: PLR2004
             if any(chr(code).lower() != chr(code).upper() for code in range(max(argument[0], 0x80), argument[1] + 1)):
                 return True
-        elif operation in (_parser.LITERAL, _parser.NOT_LITERAL) and isinstance(argument, int) and argument > 0x7F:  # noqa: PLR2004
-            if chr(argument).lower() != chr(argument).upper():
+        elif operation in (_parser.LITERAL, _parser.NOT_LITERAL) and isinstance(argument, int):
+            if argument > 0x7F and chr(argument).lower() != chr(argument).upper():  # noqa: PLR2004
                 return True
     return False
 

@@ -43,9 +43,7 @@ class Model:
     def __init__(self, path: Path) -> None:
         import spacy  # noqa: PLC0415  0.6 s, needed only where a model is used
 
-        self._nlp: Any = spacy.load(
-            path, exclude=["tagger", "parser", "senter", "attribute_ruler", "lemmatizer"]
-        )
+        self._nlp: Any = spacy.load(path, exclude=["tagger", "parser", "senter", "attribute_ruler", "lemmatizer"])
         self._known: OrderedDict[str, tuple[Span, ...]] = OrderedDict()
 
     def spans(self, texts: Sequence[str]) -> list[tuple[Span, ...]]:

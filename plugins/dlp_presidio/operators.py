@@ -20,9 +20,7 @@ def operate(name: str, data_class: str, text: str, vault: SessionVault) -> str:
     """
     if name == "mask":
         kept = _KEPT if len(text) >= 2 * _KEPT else 0
-        masked: str = _mask.operate(
-            text, {"masking_char": "*", "chars_to_mask": len(text) - kept, "from_end": False}
-        )
+        masked: str = _mask.operate(text, {"masking_char": "*", "chars_to_mask": len(text) - kept, "from_end": False})
         return masked
     label = data_class.rsplit(".", 1)[-1].upper()
     if name == "redact":

@@ -33,7 +33,9 @@ class _Matcher(phonenumbermatcher.PhoneNumberMatcher):  # type: ignore[misc]
 def phone_spans(text: str, regions: Iterable[str], leniency: int) -> list[tuple[int, int]]:
     """Return the spans in which the matcher of any region finds a number, those inside another left out."""
     spans: set[tuple[int, int]] = set()
-    matchers = [_Matcher(text, region, leniency=leniency, max_tries=sys.maxsize) for region in _distinct(tuple(regions))]
+    matchers = [
+        _Matcher(text, region, leniency=leniency, max_tries=sys.maxsize) for region in _distinct(tuple(regions))
+    ]
     place = 0
     while (match := _candidate(text, place)) is not None:
         start, end = match.span()

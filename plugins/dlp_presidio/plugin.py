@@ -11,7 +11,6 @@ from dlp.core.label import DataClass
 from dlp.core.message import Kind, Message
 from dlp.core.ports import Hits, Pattern, SessionVault
 from dlp.hooks.spec import hookimpl
-
 from dlp_presidio import look
 from dlp_presidio.model import PACKAGE, Model, model_path
 from dlp_presidio.words import context_words, person_score
@@ -47,7 +46,9 @@ def configure(settings: Mapping[str, object]) -> None:
     nine digits may be a social security number) unless a context word supports them.
     """
     if unknown := sorted(set(settings) - {"ner", "languages", "min_score"}):
-        raise ConfigError(f"plugin dlp_presidio: unknown setting {', '.join(unknown)}; known: languages, min_score, ner")
+        raise ConfigError(
+            f"plugin dlp_presidio: unknown setting {', '.join(unknown)}; known: languages, min_score, ner"
+        )
     ner = settings.get("ner", "auto")
     if isinstance(ner, bool):  # YAML 1.1 habits: `ner: on` arrives as text, `ner: true` does not
         ner = "on" if ner else "off"
@@ -89,9 +90,7 @@ def classify(message: Message, hits: Hits) -> Iterator[Finding]:
         part = parts[index]
         words = context_words(part.name, part.path)
         if recognizable := _worth_running(its, words, part.text):
-            for result in _recognizers(settings.language).results(
-                part.text, recognizable, words, least=settings.least
-            ):
+            for result in _recognizers(settings.language).results(part.text, recognizable, words, least=settings.least):
                 yield _finding(index, result.entity, result.start, result.end, result.score, result.by)
         if "PERSON.leaf" in its and part.kind is Kind.TEXT and (score := person_score(part.name, part.path, part.text)):
             yield _finding(index, "PERSON", 0, len(part.text), score, "key")
@@ -159,5 +158,3 @@ def _worth_running(its: Mapping[str, set[int]], words: tuple[str, ...], text: st
 def _finding(index: int, entity: str, start: int, end: int, score: float, by: str) -> Finding:
     confidence = Confidence.HIGH if score >= HIGH else Confidence.MEDIUM if score >= MEDIUM else Confidence.LOW
     return Finding(index, start, end, DataClass(entity), f"dlp_presidio/{by}", confidence)
-
-

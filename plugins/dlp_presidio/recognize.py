@@ -270,5 +270,3 @@ def _quiet() -> None:
 def _offline() -> None:
     """Let the e-mail recognizer read top-level domains from the packaged list; the default fetches a new one."""
     tldextract.extract = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
-
-

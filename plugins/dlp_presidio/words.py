@@ -13,14 +13,10 @@ _names = re.compile(rf"{NAME_KEY}").fullmatch
 
 _CERTAIN = frozenset({"first", "last", "full", "given", "family", "middle", "maiden", "legal", "preferred", "birth"})
 _PEOPLE = frozenset(
-    "surname forename firstname lastname fullname employee manager customer contact person author reviewer assignee patient "
-    "recipient sender candidate applicant cardholder holder signer guest member attendee supervisor colleague".split()
+    ["surname", "forename", "firstname", "lastname", "fullname", "employee", "manager", "customer", "contact", "person", "author", "reviewer", "assignee", "patient", "recipient", "sender", "candidate", "applicant", "cardholder", "holder", "signer", "guest", "member", "attendee", "supervisor", "colleague"]
 )
 _THINGS = frozenset(
-    "product company file host domain event class brand item service bucket table column model city state country street "
-    "channel project repo branch tag field key type group team department role organization organisation org account app "
-    "plan currency region zone package display user login screen nick image function method module variable category "
-    "title id status url email mail phone number address date code count total since at by".split()
+    ["product", "company", "file", "host", "domain", "event", "class", "brand", "item", "service", "bucket", "table", "column", "model", "city", "state", "country", "street", "channel", "project", "repo", "branch", "tag", "field", "key", "type", "group", "team", "department", "role", "organization", "organisation", "org", "account", "app", "plan", "currency", "region", "zone", "package", "display", "user", "login", "screen", "nick", "image", "function", "method", "module", "variable", "category", "title", "id", "status", "url", "email", "mail", "phone", "number", "address", "date", "code", "count", "total", "since", "at", "by"]
 )
 _LONGEST = 80
 

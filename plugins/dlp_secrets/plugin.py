@@ -1,0 +1,55 @@
+"""The hooks: where secrets may be, and what is found there."""
+
+from collections.abc import Iterable, Iterator
+
+from dlp.core.finding import Confidence, Finding
+from dlp.core.label import DataClass
+from dlp.core.message import Kind, Message
+from dlp.core.ports import Hits, Pattern
+from dlp.hooks.spec import hookimpl
+from dlp_secrets.formats import Format, compiled
+from dlp_secrets.named import ASSIGNED, NAME, assigned_secrets, named_secret
+
+_ASSIGNED = "assigned"
+_NAMED = "named"
+
+
+@hookimpl
+def patterns() -> Iterable[Pattern]:
+    """Say where secrets may be: every format, names that promise one, and names with their values in one text."""
+    found = [Pattern(one.name, one.expression, one.ignore_case, finds=one.entity) for one, _ in compiled]
+    found.append(Pattern(_ASSIGNED, ASSIGNED, ignore_case=True))
+    found.append(Pattern(_NAMED, NAME, ignore_case=True, in_name=True))
+    return found
+
+
+@hookimpl
+def classify(message: Message, hits: Hits) -> Iterator[Finding]:
+    """Report secrets as `SECRET_API_KEY`, `SECRET_TOKEN`, `SECRET_PASSWORD`, `SECRET_PRIVATE_KEY`, `SECRET_CONNECTION`."""
+    formats = {one.name: (one, expression) for one, expression in compiled}
+    for index, name in dict.fromkeys((hit.part, hit.pattern) for hit in hits):
+        part = message.parts[index]
+        if name == _NAMED:
+            judged = (
+                None if part.kind is Kind.KEY or part.path.startswith("header/") else named_secret(part.name, part.text)
+            )
+            if judged:
+                yield _finding(index, 0, len(part.text), judged[0], "named", judged[1])
+        elif name == _ASSIGNED:
+            for start, end, entity, confidence in assigned_secrets(part.text):
+                yield _finding(index, start, end, entity, "assigned", confidence)
+        else:
+            one, expression = formats[name]
+            for match in expression.finditer(part.text):
+                group = 1 if expression.groups else 0
+                confidence = _sure(one, match.group(group))
+                if confidence is not None:
+                    yield _finding(index, *match.span(group), one.entity, one.name, confidence)
+
+
+def _sure(one: Format, text: str) -> Confidence | None:
+    return one.check(text) if one.check else Confidence.HIGH
+
+
+def _finding(index: int, start: int, end: int, entity: str, by: str, confidence: Confidence) -> Finding:
+    return Finding(index, start, end, DataClass(entity), f"dlp_secrets/{by}", confidence)
