@@ -3,8 +3,12 @@
 import asyncio
 import datetime
 import ipaddress
+import json
 import os
+import socket
 import ssl
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -389,3 +393,74 @@ def world(tmp_path: Path, authority: Authority) -> Iterator[World]:
     yield made
     made.close()
 
+
+
+# --- mitmproxy as it comes, for comparison ------------------------------------------------------------------------------
+
+
+class Stock:
+    """A stock `mitmdump` with a naive addon, in a process of its own."""
+
+    def __init__(self, world: World, mode: str, *options: str) -> None:
+        folder = world.folder / "stock"
+        folder.mkdir()
+        self.seen = folder / "seen"
+        self.ca_file = folder / "mitmproxy-ca-cert.pem"
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.host, self.port = free.getsockname()
+        settings = {"mode": mode, "hosts": world.hosts, "seen": str(self.seen)}
+        command = [
+            *(str(Path(sys.executable).with_name("mitmdump")), "--quiet", "--listen-host", self.host),
+            *("--listen-port", str(self.port), "--scripts", str(Path(__file__).with_name("naive_addon.py"))),
+            *("--set", f"confdir={folder}", "--set", f"ssl_verify_upstream_trusted_ca={world.authority.file}"),
+            *(part for option in options for part in ("--set", option)),
+        ]
+        self.process = subprocess.Popen(  # noqa: S603 - a fixed command
+            command,
+            env={**os.environ, "NAIVE": json.dumps(settings)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            try:
+                socket.create_connection((self.host, self.port), timeout=1).close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        self.url = self.bare_url = f"http://{self.host}:{self.port}"
+
+    def close(self) -> None:
+        self.process.terminate()
+        self.process.wait(10)
+
+
+@dataclass
+class Front:
+    """Where a trap's test sends its client: to our proxy, or to mitmproxy as it comes (`naive`)."""
+
+    naive: bool
+    url: str
+    host: str
+    port: int
+    ca_file: Path
+    pid: int
+
+
+@pytest.fixture(params=["ours", "mitmproxy as it comes"])
+def front(request: pytest.FixtureRequest, world: World) -> Iterator[Callable[..., Front]]:
+    """Start the proxy that this run of the test is about; the test says how each of the two would refuse."""
+    stocks: list[Stock] = []
+
+    def start(mode: str, *options: str, limits: Limits | None = None) -> Front:
+        if request.param == "ours":
+            world.start(limits, bound=True)
+            return Front(False, world.bare_url, world.host, world.port, world.ca_file, os.getpid())
+        stock = Stock(world, mode, *options)
+        stocks.append(stock)
+        return Front(True, stock.url, stock.host, stock.port, stock.ca_file, stock.process.pid)
+
+    yield start
+    for stock in stocks:
+        stock.close()
