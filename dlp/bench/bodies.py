@@ -1,0 +1,164 @@
+"""What the load is made of: bodies that look like an API's, all different, made from a number.
+
+`clean` is a page of warehouse tickets: ids of four to seven digits, titles of plain words, states, quantities,
+decimals, short lists and ISO 8601 timestamps; no person, no key, nothing shaped like either. `with_uuid` is the same
+with a UUID in each ticket, whose digits classifiers have to look at. `personal` is one customer with five values that
+no other body has: two e-mail addresses, a telephone number, a payment card and, by turns, an IBAN or a social security
+number, all with right check digits. Words and numbers come from a seeded generator: every run sends the same.
+"""
+
+import gzip
+import random
+from functools import cache
+
+VARIANTS = 256
+
+# fmt: off
+_THINGS = (
+    "belt", "bearing", "gasket", "pump", "valve", "filter", "motor", "sensor", "cable", "bracket", "hinge", "pallet",
+    "forklift", "conveyor", "scanner", "printer", "label", "carton", "crate", "shelf", "ladder", "trolley", "battery",
+    "charger", "switch", "relay", "fuse", "panel", "gauge", "nozzle", "hose", "clamp",
+)
+_DOES = (
+    "replace", "inspect", "order", "count", "move", "return", "repair", "test", "clean", "calibrate", "restock",
+    "label", "pack", "weigh", "stack",
+)
+_LIKE = (
+    "worn", "spare", "broken", "missing", "urgent", "blocked", "damp", "loose", "heavy", "narrow", "blue", "steel",
+    "rubber", "copper", "wide", "late",
+)
+_STATES = ("open", "closed", "waiting", "in progress", "on hold")
+_ZONES = ("north", "south", "dock", "yard", "cold store", "mezzanine")
+_AREAS = (212, 415, 312, 617, 206, 303, 512, 404)
+_FIRST = (
+    "ana", "ben", "carla", "dmitri", "elif", "farid", "greta", "hugo", "ines", "jonas", "kaito", "lena",
+)
+_LAST = (
+    "alvarez", "brandt", "costa", "dubois", "eriksen", "fischer", "gruber", "haddad", "ivanov", "jansen", "kowalski",
+    "lindgren",
+)
+# fmt: on
+
+
+def clean(number: int) -> bytes:
+    """Return about 1 KB of JSON without personal data."""
+    return _filled(_pages()[number % VARIANTS], number)
+
+
+def with_uuid(number: int) -> bytes:
+    """Return about 1 KB of JSON without personal data, with a UUID in each of its records."""
+    return _filled(_pages(uuids=True)[number % VARIANTS], number)
+
+
+def personal(number: int) -> bytes:
+    """Return about 1 KB of JSON with five values that no other number gives."""
+    filler = _notes()[number % VARIANTS]
+    return b'{"customer":' + _customer(number) + b',"orders":' + filler + b"}"
+
+
+def large(number: int) -> bytes:
+    """Return about 100 KB of JSON without personal data."""
+    return _filled(_pages(records=540, variants=8)[number % 8], number)
+
+
+def large_personal(number: int) -> bytes:
+    """Return about 100 KB of JSON: a hundred customers with their orders, five values each."""
+    notes = _notes()
+    customers = (
+        b'{"customer":' + _customer(number * 100 + at) + b',"orders":' + notes[(number + at) % VARIANTS] + b"}"
+        for at in range(100)
+    )
+    return b'{"customers":[' + b",".join(customers) + b"]}"
+
+
+@cache
+def bomb() -> bytes:
+    """Return 300 MB of zeros in under 300 KB of gzip."""
+    return gzip.compress(bytes(300_000_000), 9, mtime=0)
+
+
+def _filled(template: bytes, number: int) -> bytes:
+    """Return a page with its ids, and so its whole, made its own by `number`."""
+    base = 1000 + number * 7 % 8_999_000
+    return template % tuple(range(base, base + template.count(b"%d")))
+
+
+@cache
+def _pages(*, records: int = 5, variants: int = VARIANTS, uuids: bool = False) -> list[bytes]:
+    chance = random.Random(20261120)  # noqa: S311 - the same load in every run
+    return [_page(chance, records, uuids=uuids) for _ in range(variants)]
+
+
+def _page(chance: random.Random, records: int, *, uuids: bool) -> bytes:
+    if uuids:
+        records -= 1  # the page stays about as long
+    tickets = b",".join(_ticket(chance, uuids=uuids) for _ in range(records))
+    tail = f'"page":{chance.randint(1, 99)},"total":{chance.randint(100, 900)},"next":null'
+    return b'{"tickets":[' + tickets + b"]," + tail.encode() + b"}"
+
+
+def _ticket(chance: random.Random, *, uuids: bool = False) -> bytes:
+    like, thing, zone = chance.choice(_LIKE), chance.choice(_THINGS), chance.choice(_ZONES)
+    key = f'"uuid":"{_uuid(chance)}",' if uuids else ""
+    return (
+        f'{{"id":%d,{key}"title":"{chance.choice(_DOES)} the {like} {thing}","state":"{chance.choice(_STATES)}",'
+        f'"zone":"{zone}","priority":{chance.randint(1, 5)},"quantity":{chance.randint(1, 400)},'
+        f'"weight":{chance.uniform(0.1, 90):.2f},"tags":["{chance.choice(_LIKE)}","{chance.choice(_THINGS)}"],'
+        f'"updated":"{_moment(chance)}"}}'
+    ).encode()
+
+
+def _moment(chance: random.Random) -> str:
+    day, hour, minute, second = (
+        chance.randint(1, 28),
+        chance.randint(0, 23),
+        chance.randint(0, 59),
+        chance.randint(0, 59),
+    )
+    return f"2026-{chance.randint(1, 12):02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"
+
+
+def _uuid(chance: random.Random) -> str:
+    text = f"{chance.getrandbits(128):032x}"
+    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:]}"
+
+
+@cache
+def _notes() -> list[bytes]:
+    """Return what fills a customer up to 1 KB: a few tickets with their ids."""
+    chance = random.Random(1)  # noqa: S311 - the same load in every run
+    return [
+        b"[" + b",".join(_ticket(chance) % chance.randint(1000, 9_000_000) for _ in range(4)) + b"]"
+        for _ in range(VARIANTS)
+    ]
+
+
+def _customer(number: int) -> bytes:
+    first, last = _FIRST[number % 12], _LAST[number // 12 % 12]
+    return (
+        f'{{"id":{1000 + number % 1_000_000},"email":"{first}.{last}{number}@example.com",'
+        f'"billing_email":"{last}{number}@example.org","phone":"{_phone(number)}","card":"{_card(number)}",'
+        + (f'"iban":"{_iban(number)}"}}' if number % 2 else f'"ssn":"{_ssn(number)}"}}')
+    ).encode()
+
+
+def _phone(number: int) -> str:
+    rest = number // len(_AREAS)
+    return f"+1 {_AREAS[number % len(_AREAS)]}-{220 + rest // 10_000 % 80}-{rest % 10_000:04}"
+
+
+def _card(number: int) -> str:
+    """Return a card number that passes Luhn (ISO/IEC 7812-1, annex B)."""
+    digits = f"4539{number * 7919 % 10**11:011}"
+    doubled = [int(digit) * (2 - at % 2) for at, digit in enumerate(digits)]
+    return digits + str(-sum(value - 9 if value > 9 else value for value in doubled) % 10)  # noqa: PLR2004
+
+
+def _iban(number: int) -> str:
+    """Return a German IBAN with right check digits (ISO 13616)."""
+    account = f"{370400440000000000 + number * 104_729 % 10**10:018}"
+    return f"DE{98 - int(account + '131400') % 97:02}{account}"
+
+
+def _ssn(number: int) -> str:
+    return f"{100 + number % 560}-{10 + number // 560 % 89}-{1000 + number // 49_840 % 8999}"
