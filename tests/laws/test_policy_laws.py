@@ -1,0 +1,222 @@
+"""Laws of decide(): what may never loosen a decision, and what may never matter to it."""
+
+from dataclasses import replace
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dlp.core.label import DERIVED, OPAQUE, RAW, SANDBOX, TOKENISED, DataClass, State
+from dlp.core.message import Facts
+from dlp.core.policy import (
+    TRANSFORMS,
+    Condition,
+    Decision,
+    Flow,
+    Policy,
+    Route,
+    Rule,
+    Ruling,
+    Tier,
+    Unless,
+    Verdict,
+    decide,
+    leading,
+    strictness,
+)
+
+CLASSES = [DataClass(name) for name in ("pii", "pii.email", "pay", OPAQUE)]
+STATES = [RAW, DERIVED, TOKENISED, State("anonymised")]
+SINKS = ["slack", "slack.hr", SANDBOX]
+FACTS = ["amount", "purpose"]
+
+
+def _condition(name: str, wanted: int) -> Condition:
+    return lambda facts: facts[name] == wanted if name in facts else None
+
+
+conditions = st.builds(_condition, st.sampled_from(FACTS), st.integers(0, 1))
+exceptions = st.one_of(
+    st.builds(lambda s: Unless("state", states=s), st.frozensets(st.sampled_from(STATES), min_size=1)),
+    st.builds(lambda s: Unless("to", sinks=s), st.frozensets(st.sampled_from(SINKS), min_size=1)),
+    st.builds(lambda c: Unless("when", condition=c), conditions),
+    st.just(Unless("approved", approvers=("manager",))),
+)
+
+
+@st.composite
+def rules(draw: st.DrawFn, verdicts: tuple[Verdict, ...] = tuple(Verdict)):
+    verdict = draw(st.sampled_from(verdicts))
+    classes = draw(st.frozensets(st.sampled_from(CLASSES), max_size=2))
+    rewrites = verdict is Verdict.TRANSFORM
+    recipe = "anonymised" if rewrites and draw(st.booleans()) else ""
+    tiers = list(Tier) if verdict is not Verdict.ALLOW else [Tier.ORDINARY, Tier.DEFAULT]
+    tier = draw(st.sampled_from(tiers))
+    return Rule(
+        name=f"r{draw(st.integers(0, 10**9))}",
+        says="",
+        place="p:1",
+        verdict=verdict,
+        transform=draw(st.sampled_from(TRANSFORMS)) if rewrites and not recipe else "",
+        recipe=recipe,
+        tier=tier,
+        labelled=bool(classes) or rewrites or draw(st.booleans()),
+        classes=classes,
+        states=draw(st.frozensets(st.sampled_from(STATES), max_size=2)),
+        sources=draw(st.frozensets(st.sampled_from(["hr", SANDBOX]), max_size=1)),
+        sinks=draw(st.frozensets(st.sampled_from(SINKS), max_size=2)),
+        when=draw(st.none() | conditions),
+        unless=() if verdict is Verdict.ALLOW else tuple(draw(st.lists(exceptions, max_size=2))),
+        approvers=("manager",) if verdict is Verdict.ASK else (),
+        monitor=tier is not Tier.MANDATORY and draw(st.booleans()),
+    )
+
+
+policies = st.builds(
+    lambda given_rules, otherwise, monitor: Policy(
+        "p",
+        "1",
+        "d",
+        classes={},
+        sources=(),
+        sinks=(),
+        rules=tuple({rule.name: rule for rule in given_rules}.values()),
+        recipes={"anonymised": {DataClass("pii"): "tokenize"}},
+        otherwise=otherwise,
+        monitor=monitor,
+    ),
+    st.lists(rules(), max_size=6),
+    st.sampled_from([Verdict.BLOCK, Verdict.ASK]),
+    st.booleans(),
+)
+sinks = st.builds(
+    lambda sink, possible: (sink, possible - {sink}),
+    st.sampled_from([*SINKS, None]),
+    st.frozensets(st.sampled_from(["slack.hr"])),
+)
+
+
+@st.composite
+def messages(draw: st.DrawFn):
+    """Return the flows of one message: all go to one sink, and the first is the message as such."""
+    sink, possible = draw(sinks)
+    flows = [Flow(None, RAW, Route(SANDBOX, sink, possible))]
+    for _ in range(draw(st.integers(0, 3))):
+        route = Route(draw(st.sampled_from(["hr", SANDBOX])), sink, possible)
+        finding = draw(st.none() | st.integers(0, 3))
+        flows.append(Flow(draw(st.sampled_from(CLASSES)), draw(st.sampled_from(STATES)), route, finding))
+    return flows
+
+
+facts = st.dictionaries(st.sampled_from(FACTS), st.integers(0, 1))
+reviews = st.sampled_from([frozenset(), frozenset({"manager"})])
+
+
+def strict(decision: Decision) -> tuple[int, int]:
+    return max(strictness(ruling) for ruling in decision.rulings)
+
+
+@given(policies, messages(), messages(), facts, reviews)
+def test_more_label_is_never_laxer(
+    policy: Policy, flows: list[Flow], more: list[Flow], known: Facts, reviewed: frozenset[str]
+):
+    wider = [*flows, *(replace(flow, route=replace(flow.route, sink=flows[0].route.sink)) for flow in more)]
+    less = decide(policy, flows, known, reviewed=reviewed)
+    assert strict(decide(policy, wider, known, reviewed=reviewed)) >= strict(less)
+
+
+@given(policies, rules(verdicts=(Verdict.BLOCK,)), messages(), facts, reviews)
+def test_one_more_rule_that_blocks_never_loosens(
+    policy: Policy, rule: Rule, flows: list[Flow], known: Facts, reviewed: frozenset[str]
+):
+    stricter = replace(policy, rules=(*policy.rules, replace(rule, name="one more", unless=())))
+    before, after = (decide(p, flows, known, reviewed=reviewed) for p in (policy, stricter))
+    assert all(strictness(b) >= strictness(a) for a, b in zip(before.rulings, after.rulings, strict=True))
+
+
+@given(policies, rules(verdicts=(Verdict.BLOCK, Verdict.ASK)), messages(), facts, reviews)
+def test_one_more_rule_that_restricts_never_loosens_what_is_mentioned(
+    policy: Policy, rule: Rule, flows: list[Flow], known: Facts, reviewed: frozenset[str]
+):
+    everything = Rule("all", "", "p:1", Verdict.ALLOW, tier=Tier.DEFAULT)  # mentions every class, replaces nothing
+    base = replace(policy, rules=(*policy.rules, everything))
+    stricter = replace(base, rules=(*base.rules, replace(rule, name="one more")))
+    before, after = (decide(p, flows, known, reviewed=reviewed) for p in (base, stricter))
+    assert all(strictness(b) >= strictness(a) for a, b in zip(before.rulings, after.rulings, strict=True))
+
+
+@given(policies, messages(), facts, reviews, st.randoms(use_true_random=False))
+def test_the_order_of_rules_and_flows_never_matters(
+    policy: Policy, flows: list[Flow], known: Facts, reviewed: frozenset[str], random: Random
+):
+    shuffled_rules = list(policy.rules)
+    random.shuffle(shuffled_rules)
+    order = list(range(len(flows)))
+    random.shuffle(order)
+    one = decide(policy, flows, known, reviewed=reviewed)
+    other = decide(replace(policy, rules=tuple(shuffled_rules)), [flows[i] for i in order], known, reviewed=reviewed)
+    assert [one.rulings[i] for i in order] == list(other.rulings)
+    assert replace(leading(one), flow=flows[0]) == replace(leading(other), flow=flows[0])
+    assert {*one.matches} == {*other.matches}
+
+
+@given(policies, messages(), facts, reviews, st.sampled_from(FACTS))
+def test_an_unknown_fact_never_allows_what_a_known_one_refuses(
+    policy: Policy, flows: list[Flow], known: Facts, reviewed: frozenset[str], forgotten: str
+):
+    less = {name: value for name, value in known.items() if name != forgotten}
+    with_it, without = (decide(policy, flows, f, reviewed=reviewed) for f in (known, less))
+    assert all(strictness(b) >= strictness(a) for a, b in zip(with_it.rulings, without.rulings, strict=True))
+
+
+@given(policies, messages(), facts, reviews)
+def test_a_possible_destination_never_loosens(
+    policy: Policy, flows: list[Flow], known: Facts, reviewed: frozenset[str]
+):
+    sure = [replace(flow, route=replace(flow.route, possible=frozenset())) for flow in flows]
+    unsure = [replace(flow, route=replace(flow.route, possible=frozenset({"slack.hr"}))) for flow in flows]
+    a, b = (decide(policy, f, known, reviewed=reviewed) for f in (sure, unsure))
+    assert strict(b) >= strict(a)
+
+
+@given(policies, messages(), facts, reviews)
+def test_mandatory_rules_hold_in_monitor_mode(
+    policy: Policy, flows: list[Flow], known: Facts, reviewed: frozenset[str]
+):
+    flows = [flow for flow in flows if flow.state != TOKENISED]  # a rule that is only watched still keeps a token one
+    watched = replace(policy, monitor=True)
+    mandatory = replace(policy, rules=tuple(rule for rule in policy.rules if rule.tier is Tier.MANDATORY), monitor=True)
+    one = decide(watched, flows, known, reviewed=reviewed)
+    other = decide(mandatory, flows, known, reviewed=reviewed)
+    assert [strictness(r) for r in one.rulings] == [strictness(r) for r in other.rulings]
+    assert all(not m.enforced for m in one.matches if m.tier is not Tier.MANDATORY)
+
+
+extras = st.lists(
+    st.tuples(st.integers(0, 9), st.sampled_from(list(Verdict)), st.sampled_from((*TRANSFORMS, "own"))), max_size=3
+)
+
+
+@given(policies, messages(), facts, reviews, extras)
+def test_a_plugin_never_loosens(
+    policy: Policy, flows: list[Flow], known: Facts, reviewed: frozenset[str], told: list[tuple[int, Verdict, str]]
+):
+    extra = [Ruling(flows[i % len(flows)], v, "x", transform=t if v is Verdict.TRANSFORM else "") for i, v, t in told]
+    alone = decide(policy, flows, known, reviewed=reviewed)
+    joined = decide(policy, flows, known, reviewed=reviewed, extra=extra)
+    assert all(strictness(b) >= strictness(a) for a, b in zip(alone.rulings, joined.rulings, strict=True))
+
+
+@given(policies, messages(), facts, reviews)
+@settings(max_examples=300)
+def test_what_cannot_be_rewritten_or_read_is_never_transformed_or_asked_about(
+    policy: Policy, flows: list[Flow], known: Facts, reviewed: frozenset[str]
+):
+    for ruling in decide(policy, flows, known, reviewed=reviewed).rulings:
+        flow = ruling.flow
+        if ruling.verdict is Verdict.TRANSFORM:
+            assert ruling.transform
+            assert (flow.finding is not None and flow.data_class != OPAQUE) or flow.state == TOKENISED
+        if ruling.verdict is Verdict.ASK:
+            assert flow.data_class != OPAQUE
+            assert flow.data_class is None or flow.state != RAW or flow.finding is not None
