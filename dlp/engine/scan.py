@@ -9,8 +9,10 @@ import warnings
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import metadata
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import hyperscan
 
@@ -22,7 +24,7 @@ from dlp.core.ports import Hit, Pattern
 _parser = re._parser  # type: ignore[attr-defined]  # noqa: SLF001
 
 # Characters on which Hyperscan's tables (an older Unicode) and Python's disagree about \d, \w, \s or case, or on
-# which Python's `re` and the `regex` module do. Where one occurs, every pattern may match. A test compares all of Unicode.
+# which Python's `re` and the `regex` module do. Where one occurs, every pattern may match. A test goes through all.
 _ODD_CATEGORIES = r"\p{Cn}\p{Co}\p{M}\p{No}\p{Nl}"
 _ODD_CHARACTERS = (
     "\x1c-\x1f"  # white space to Python alone
@@ -36,7 +38,7 @@ _is_odd = re.compile(f"[{_ODD_CHARACTERS}]").match
 _NEVER_ODD = ("P", "S", "Z", "Cf")  # of the rest: emoji that are newer than Hyperscan are no letters to anyone
 
 _FORMAT = b"dlp-scan-1"
-# What Hyperscan would read otherwise than `re`: POSIX classes, an escaped brace before a comma, flags and names of `re`.
+# What Hyperscan would read otherwise than `re`: POSIX classes, an escaped brace before a comma, flags of `re` alone.
 _FOREIGN = re.compile(r"\[[^\]]*\[[:.=]|\\\{,|\\N|\(\?[a-zA-Z]*[aLu]")
 _JOINT = "\n"
 # DOTALL only adds matches. PREFILTER lets everything through that Hyperscan cannot decide, such as a lookbehind.
@@ -193,7 +195,7 @@ def _translated(pattern: Pattern) -> str | None:
     return re.sub(r"\{,(?=\d)", "{0,", expression)  # PCRE takes {,3} for text
 
 
-def _nodes(tree: object) -> Iterator[tuple[object, object]]:
+def _nodes(tree: Any) -> Iterator[tuple[Any, Any]]:
     """Give every (operation, argument) of a parsed expression."""
     if isinstance(tree, _parser.SubPattern):
         tree = list(tree)
@@ -212,14 +214,11 @@ def _is_anchored(tree: object) -> bool:
 
 def _has_case_beyond_ascii(tree: object) -> bool:
     """Say whether a letter outside ASCII that has a case is named, by itself or by a range that could hold one."""
-    for operation, argument in _nodes(tree):
-        if operation is _parser.RANGE and isinstance(argument, tuple) and argument[1] > 0x7F:  # noqa: PLR2004
-            if any(chr(code).lower() != chr(code).upper() for code in range(max(argument[0], 0x80), argument[1] + 1)):
-                return True
-        elif operation in (_parser.LITERAL, _parser.NOT_LITERAL) and isinstance(argument, int):
-            if argument > 0x7F and chr(argument).lower() != chr(argument).upper():  # noqa: PLR2004
-                return True
-    return False
+    ranges = [argument for operation, argument in _nodes(tree) if operation is _parser.RANGE]
+    ranges += [(code, code) for operation, code in _nodes(tree) if operation in (_parser.LITERAL, _parser.NOT_LITERAL)]
+    return any(
+        chr(code).lower() != chr(code).upper() for low, high in ranges for code in range(max(low, 0x80), high + 1)
+    )
 
 
 def _matters(character: str) -> bool:
@@ -251,7 +250,7 @@ def _database(
     wanted: Sequence[tuple[int, str, int]], odd: int, cache: Path | None
 ) -> tuple[hyperscan.Database, frozenset[int]]:
     """Return the database of all patterns that Hyperscan can compile, and their numbers."""
-    described = repr((_FORMAT, hyperscan.__version__, _ODD, odd, wanted))
+    described = repr((_FORMAT, metadata.version("hyperscan"), _ODD, odd, wanted))
     digest = hashlib.sha256(described.encode()).digest()
     place = cache / f"scan-{digest.hex()[:32]}.db" if cache else None
     if place and (kept := _load(place, digest)):

@@ -336,14 +336,14 @@ def _checked(call: _Call, finding: Finding, message: Message) -> Finding:
     """Return a finding that fits its message, with its plugin's name in `by`."""
     parts = message.parts
     if type(finding.part) is not int or not 0 <= finding.part < len(parts):
-        raise PluginError(f"{_of(call)}: finding in part {finding.part!r}, expected 0 to {len(parts) - 1}")
+        raise PluginError(f"{_of(call)}: finding in part {_number(finding.part)}, expected 0 to {len(parts) - 1}")
     length = len(parts[finding.part].text)
     if type(finding.start) is not int or type(finding.end) is not int or not 0 <= finding.start < finding.end <= length:
         raise PluginError(
-            f"{_of(call)}: finding at {finding.start!r}:{finding.end!r} of a part of length {length}; "
+            f"{_of(call)}: finding at {_number(finding.start)}:{_number(finding.end)} of a part of length {length}; "
             f"expected code points, half-open, inside it"
         )
-    if not isinstance(finding.data_class, str) or not finding.data_class or not isinstance(finding.by, str):
+    if not all(isinstance(name, str) for name in (finding.data_class, finding.by)) or not finding.data_class:
         raise PluginError(f"{_of(call)}: finding needs the name of a class and of what saw it")
     if not isinstance(finding.confidence, Confidence):
         raise PluginError(f"{_of(call)}: finding's confidence is {_kind(finding.confidence)}, expected a Confidence")
@@ -362,6 +362,10 @@ def _is_fact(fact: object) -> bool:
 
 def _of(call: _Call) -> str:
     return f"plugin {call.plugin}: {call.hook}"
+
+
+def _number(given: object) -> str:
+    return str(given) if type(given) is int else _kind(given)
 
 
 def _kind(thing: object) -> str:

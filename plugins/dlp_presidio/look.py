@@ -1,8 +1,8 @@
 """Where Presidio's recognizers may match, as patterns for the one scan. A superset each, and no import of Presidio.
 
-The patterns are looser than the recognizers': they need not validate anything. A test generates texts from Presidio's own
-expressions and checks that each is seen here. A pattern's name is the entity, then `.weak` where only a context word lifts
-it above the least score, or `.context` for those words.
+The patterns are looser than the recognizers': they need not validate anything. A test generates texts from Presidio's
+own expressions and checks that each is seen here. A pattern's name is the entity, then `.weak` where only a context
+word lifts it above the least score, or `.context` for those words.
 """
 
 from dlp.core.finding import Confidence
@@ -21,7 +21,10 @@ CONTEXT = {
 """Words that lift a weak match, each a part of every word in Presidio's list for the entity."""
 
 _MONTHS = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
-_BETWEEN = r"[-x\u2010-\u2015\u2212\u30fc\uff0d-\uff0f \xa0\xad\u200b\u2060\u3000()\uff08\uff09\uff3b\uff3d.\[\]/~\u2053\u223c\uff5e]"
+_BETWEEN = (
+    r"[-x\u2010-\u2015\u2212\u30fc\uff0d-\uff0f \xa0\xad\u200b\u2060\u3000()"
+    r"\uff08\uff09\uff3b\uff3d.\[\]/~\u2053\u223c\uff5e]"
+)
 """What may stand between the digits of a phone number: the punctuation that libphonenumber takes."""
 
 _STRONG = {
@@ -55,6 +58,9 @@ NAME_KEY = (
     r"|patients?|recipients?|senders?|candidates?|applicants?|holder|signer|guest|member|attendees?|user)"
 )
 """Keys under which a leaf of capitalised words is taken for a person's name."""
+
+MODELLED = ("PERSON", "LOCATION", "NRP", "ORGANIZATION")
+"""What only the model finds in free text."""
 
 _CAPITAL = r"[^\W\d_a-z]"  # \p{Lu}, which `re` does not know, and what has no case
 
@@ -96,8 +102,5 @@ def patterns(*, ner: bool) -> list[Pattern]:
     )
     found.append(Pattern("PERSON.leaf", rf"{_CAPITAL}\w", finds="PERSON", alone=None))
     if ner:
-        found += [
-            Pattern(f"{entity}.model", "", finds=entity, slow=True)
-            for entity in ("PERSON", "LOCATION", "NRP", "ORGANIZATION")
-        ]
+        found += [Pattern(f"{entity}.model", "", finds=entity, slow=True) for entity in MODELLED]
     return found

@@ -14,9 +14,9 @@ _replace: Any = Replace()
 def operate(name: str, data_class: str, text: str, vault: SessionVault) -> str:
     """Return `text` masked, redacted or hashed.
 
-    `mask` keeps the last four characters, and none of a text that has fewer than eight. `redact` leaves the last word of
-    the class: `<EMAIL>`. `hash` is keyed by the session's vault, so that equal values stay equal within a session and
-    nobody outside can try values (Presidio's own salts at random).
+    `mask` keeps the last four characters, and none of a text that has fewer than eight. `redact` leaves the last word
+    of the class: `<EMAIL>`. `hash` is keyed by the session's vault, so that equal values stay equal within a session
+    and nobody outside can try values (Presidio's own salts at random).
     """
     if name == "mask":
         kept = _KEPT if len(text) >= 2 * _KEPT else 0

@@ -7,25 +7,29 @@ nothing is given up.
 
 import re
 import sys
+import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from typing import Any
 
 from phonenumbers import PhoneMetadata, phonenumbermatcher
-from phonenumbers.phonenumberutil import COUNTRY_CODE_TO_REGION_CODE, normalize_digits_only
+from phonenumbers.phonenumberutil import COUNTRY_CODE_TO_REGION_CODE
 
-_candidate = phonenumbermatcher._PATTERN.search  # noqa: SLF001  libphonenumber offers no other way to ask for one candidate
-_second = phonenumbermatcher._SECOND_NUMBER_START_PATTERN.search  # noqa: SLF001
+_library: Any = phonenumbermatcher
+_candidate = _library._PATTERN.search  # noqa: SLF001  there is no other way to ask for one candidate
+_second = _library._SECOND_NUMBER_START_PATTERN.search  # noqa: SLF001
 _PLUS = "+\uff0b"
 _EXTENSION = ";#~,\uff03\uff5e"
 _MOST_DIGITS = 17
-"""Beyond this a candidate may have been cut by a limit of the candidate pattern, so that another may begin inside it."""
+"""Beyond this a limit of the candidate pattern may have cut a candidate, so that another may begin inside it."""
 
 
-class _Matcher(phonenumbermatcher.PhoneNumberMatcher):  # type: ignore[misc]
+class _Matcher(phonenumbermatcher.PhoneNumberMatcher):
     """libphonenumber's matcher, which skips at once what its region cannot own."""
 
-    def _parse_and_verify(self, candidate: str, offset: int) -> object:
-        if not _possible(candidate, self.preferred_region):
+    def _parse_and_verify(self, candidate: str, offset: int) -> Any:
+        digits = _digits(candidate)
+        if digits is not None and _owned(str(self.preferred_region)).fullmatch(digits) is None:
             return None
         return super()._parse_and_verify(candidate, offset)
 
@@ -68,7 +72,7 @@ def _walk(matcher: _Matcher, text: str, place: int, end: int) -> Iterator[tuple[
 
 
 def _barrier(text: str, place: int) -> int:
-    """Return the first place from `place` on that no candidate spans: after it and before it stands no digit or mark."""
+    """Return the first place from `place` on that no candidate spans."""
     while (match := _candidate(text, place)) is not None and match.start() - place <= _REACH:
         place = match.end()
     return place
@@ -80,10 +84,10 @@ _REACH = 16
 
 @lru_cache(maxsize=16)
 def _distinct(regions: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the regions without those that read numbers exactly as one before them: the same country code and prefixes."""
+    """Return the regions without those that read numbers as one before them does: same country code and prefixes."""
     seen: dict[object, str] = {}
     for region in regions:
-        data = PhoneMetadata.metadata_for_region(region)
+        data = _data(region)
         rules = (
             data.country_code,
             data.international_prefix,
@@ -95,26 +99,36 @@ def _distinct(regions: tuple[str, ...]) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=4096)
-def _possible(candidate: str, region: str) -> bool:
-    """Say whether `candidate` can be a valid number to someone in `region`; true where in doubt."""
+def _digits(candidate: str) -> str | None:
+    """Return the digits of `candidate`, or None where they are not all of the number: a plus sign, an extension."""
     if any(character in _PLUS or character in _EXTENSION or character.isalpha() for character in candidate):
-        return True  # a country's code of its own, or an extension whose digits are not the number's
-    digits = normalize_digits_only(candidate)
-    return _owned(region).fullmatch(digits) is not None
+        return None
+    return "".join(str(unicodedata.digit(character)) for character in candidate if character.isdecimal())
+
+
+def _data(region: str) -> Any:
+    return PhoneMetadata.metadata_for_region(region)
 
 
 @lru_cache(maxsize=64)
 def _owned(region: str) -> re.Pattern[str]:
     """Return an expression for all digits that a number valid in `region` can be written with, prefixes included.
 
-    A number is valid only if what is left of it, after prefixes are taken off its front, matches the general description
-    of a region with that country code.
+    A number is valid only if what is left of it, after prefixes are taken off its front, matches the general
+    description of a region with that country code.
     """
-    data = PhoneMetadata.metadata_for_region(region)
+    data = _data(region)
     regions = COUNTRY_CODE_TO_REGION_CODE[data.country_code]
-    own = {PhoneMetadata.metadata_for_region(one).general_desc.national_number_pattern for one in regions}
+    own = {_data(one).general_desc.national_number_pattern for one in regions}
     abroad = f"(?:{data.international_prefix})\\d+|" if data.international_prefix else ""
-    return re.compile(rf"{abroad}\d*?(?:{'|'.join(sorted(own))})")
+    return re.compile(rf"{abroad}\d{{0,{_longest_prefix(data)}}}?(?:{'|'.join(sorted(own))})")
+
+
+def _longest_prefix(data: Any) -> int:
+    """Return how many digits may be taken off: the national prefix, the country code, and a national prefix again."""
+    national = data.national_prefix_for_parsing
+    width = re._parser.parse(national).getwidth()[1] if national else 0  # type: ignore[attr-defined]  # noqa: SLF001
+    return int(2 * width + len(str(data.country_code)))
 
 
 def _outermost(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -1,14 +1,14 @@
 """The hooks: settings, patterns, findings, and Presidio's one-way transforms. Presidio is imported on first use."""
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dlp.core.errors import ConfigError
 from dlp.core.finding import Confidence, Finding
 from dlp.core.label import DataClass
-from dlp.core.message import Kind, Message
+from dlp.core.message import Kind, Message, Part
 from dlp.core.ports import Hits, Pattern, SessionVault
 from dlp.hooks.spec import hookimpl
 from dlp_presidio import look
@@ -24,6 +24,7 @@ format with a context word mostly 0.75 to 0.85, a format alone 0.4 to 0.6."""
 
 _LANGUAGES = ("en",)
 _NER = ("auto", "on", "off")
+_MODELLED = frozenset(f"{entity}.model" for entity in look.MODELLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,6 @@ def configure(settings: Mapping[str, object]) -> None:
     if isinstance(least, bool) or not isinstance(least, int | float) or not 0 <= least <= 1:
         raise ConfigError(f"plugin dlp_presidio: min_score: expected a number from 0 to 1, got {least!r}")
     _settings[:] = [Settings(ner != "off" and path is not None, "en", float(least))]
-    _model.cache_clear()
-    _recognizers.cache_clear()
 
 
 @hookimpl
@@ -80,7 +79,6 @@ def patterns() -> Iterable[Pattern]:
 @hookimpl
 def classify(message: Message, hits: Hits) -> Iterator[Finding]:
     """Report Presidio's entities, under their own names (`EMAIL_ADDRESS`); a policy maps them to classes."""
-    settings = _current()
     parts = message.parts
     wanted: dict[int, dict[str, set[int]]] = {}
     for hit in hits:
@@ -88,21 +86,32 @@ def classify(message: Message, hits: Hits) -> Iterator[Finding]:
     modelled: dict[str, list[int]] = {}
     for index, its in wanted.items():
         part = parts[index]
-        words = context_words(part.name, part.path)
-        if recognizable := _worth_running(its, words, part.text):
-            for result in _recognizers(settings.language).results(part.text, recognizable, words, least=settings.least):
-                yield _finding(index, result.entity, result.start, result.end, result.score, result.by)
+        yield from _recognized(index, part, its)
         if "PERSON.leaf" in its and part.kind is Kind.TEXT and (score := person_score(part.name, part.path, part.text)):
             yield _finding(index, "PERSON", 0, len(part.text), score, "key")
-        if "PERSON.model" in its or "LOCATION.model" in its or "NRP.model" in its or "ORGANIZATION.model" in its:
-            if part.kind is not Kind.NUMBER and any(map(str.isalpha, part.text)):
-                modelled.setdefault(part.text, []).append(index)
+        if not _MODELLED.isdisjoint(its) and part.kind is not Kind.NUMBER and any(map(str.isalpha, part.text)):
+            modelled.setdefault(part.text, []).append(index)
     if modelled:
-        for (_, indices), spans in zip(modelled.items(), _model().spans(list(modelled)), strict=True):
-            for index in indices:
-                for entity, start, end, score in spans:
-                    if score >= settings.least:
-                        yield _finding(index, entity, start, end, score, "model")
+        yield from _modelled(modelled)
+
+
+def _recognized(index: int, part: Part, its: Mapping[str, set[int]]) -> Iterator[Finding]:
+    settings = _current()
+    words = context_words(part.name, part.path)
+    if wanted := _worth_running(its, words, part.text):
+        results = _recognizers(settings.language).results(part.text, wanted, words, least=settings.least)
+        for result in results:
+            yield _finding(index, result.entity, result.start, result.end, result.score, result.by)
+
+
+def _modelled(wanted: Mapping[str, Sequence[int]]) -> Iterator[Finding]:
+    """Report what the model sees in each distinct text, in every part that has it."""
+    least = _current().least
+    for indices, spans in zip(wanted.values(), _model().spans(list(wanted)), strict=True):
+        for index in indices:
+            for entity, start, end, score in spans:
+                if score >= least:
+                    yield _finding(index, entity, start, end, score, "model")
 
 
 @hookimpl

@@ -1,17 +1,17 @@
 """Presidio's recognizers, each run only where the scan says that it may match. Presidio's home; imported on first use.
 
-For one part's text the results are those of a plain AnalyzerEngine without a model: same entities, spans and scores. Two
-things differ on purpose: an expression that runs out of time raises (Presidio logs it and goes on), and words before a
-value lift its score also where no model has split the text into words.
+For one part's text the results are those of a plain AnalyzerEngine without a model: same entities, spans and scores.
+Two things differ on purpose: an expression that runs out of time raises (Presidio logs it and goes on), and words
+before a value lift its score also where no model has split the text into words.
 """
 
 import logging
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import regex
+import regex  # type: ignore[import-untyped]
 import tldextract
 from presidio_analyzer import PatternRecognizer
 from presidio_analyzer.predefined_recognizers import PhoneRecognizer, SpacyRecognizer
@@ -66,7 +66,7 @@ class Recognizers:
     def results(
         self,
         text: str,
-        hits: "dict[str, Collection[int]]",
+        hits: Mapping[str, Collection[int]],
         words: Sequence[str],
         *,
         least: float = 0.0,
@@ -109,12 +109,12 @@ class _Runner:
         elif isinstance(recognizer, PatternRecognizer):
             own = "analyze" in type(recognizer).__dict__
             self._spans = self._analyzed if own else self._matched
+            given: Any = recognizer
             self._expressions = [
-                (regex.compile(pattern.regex, recognizer.global_regex_flags), pattern.score)
-                for pattern in recognizer.patterns
+                (regex.compile(pattern.regex, given.global_regex_flags), pattern.score) for pattern in given.patterns
             ]
             self._cuts = "".join(
-                cut for cut in _CUTS if not any(_may_consume(pattern.regex, cut) for pattern in recognizer.patterns)
+                cut for cut in _CUTS if not any(_may_consume(pattern.regex, cut) for pattern in given.patterns)
             )
         else:
             self._spans = self._analyzed
@@ -204,7 +204,7 @@ def _may_consume(expression: str, character: str) -> bool:
     return _takes(list(tree), character)
 
 
-def _takes(node: Any, character: str) -> bool:
+def _takes(node: Any, character: str) -> bool:  # noqa: PLR0911  one return an operation
     names = re._parser  # type: ignore[attr-defined]  # noqa: SLF001
     if isinstance(node, names.SubPattern):
         node = list(node)
@@ -226,7 +226,7 @@ def _takes(node: Any, character: str) -> bool:
 
 def _in_class(items: Sequence[tuple[Any, Any]], character: str) -> bool:
     names = re._parser  # type: ignore[attr-defined]  # noqa: SLF001
-    categories = {
+    categories: dict[Any, Callable[[str], bool]] = {
         names.CATEGORY_DIGIT: str.isdigit,
         names.CATEGORY_SPACE: str.isspace,
         names.CATEGORY_WORD: lambda one: one.isalnum() or one == "_",
@@ -269,4 +269,5 @@ def _quiet() -> None:
 
 def _offline() -> None:
     """Let the e-mail recognizer read top-level domains from the packaged list; the default fetches a new one."""
-    tldextract.extract = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
+    home: Any = tldextract
+    home.extract = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)

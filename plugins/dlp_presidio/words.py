@@ -7,16 +7,24 @@ from dlp_presidio.look import NAME_KEY
 
 _step = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_a-zA-Z]+")
 _particles = "de|da|do|dos|das|di|del|della|der|den|van|von|vom|zu|bin|ibn|al|el|la|le|ter|ten|y|e|and"
-_part = r"[^\W\d_a-z](?:[\w'’\-]*\w|\.)?\.?"
+_part = r"[^\W\d_a-z](?:[\w'\u2019\-]*\w|\.)?\.?"
 _name = re.compile(rf"(?:{_part}|{_particles})(?:,? (?:{_part}|{_particles}|[IVX]+)){{0,4}}").fullmatch
 _names = re.compile(rf"{NAME_KEY}").fullmatch
 
 _CERTAIN = frozenset({"first", "last", "full", "given", "family", "middle", "maiden", "legal", "preferred", "birth"})
-_PEOPLE = frozenset(
-    ["surname", "forename", "firstname", "lastname", "fullname", "employee", "manager", "customer", "contact", "person", "author", "reviewer", "assignee", "patient", "recipient", "sender", "candidate", "applicant", "cardholder", "holder", "signer", "guest", "member", "attendee", "supervisor", "colleague"]
+_PEOPLE = frozenset(  # lists of words read best as words
+    """
+    surname forename firstname lastname fullname employee manager customer contact person author reviewer assignee
+    patient recipient sender candidate applicant cardholder holder signer guest member attendee supervisor colleague
+    """.split()  # noqa: SIM905
 )
 _THINGS = frozenset(
-    ["product", "company", "file", "host", "domain", "event", "class", "brand", "item", "service", "bucket", "table", "column", "model", "city", "state", "country", "street", "channel", "project", "repo", "branch", "tag", "field", "key", "type", "group", "team", "department", "role", "organization", "organisation", "org", "account", "app", "plan", "currency", "region", "zone", "package", "display", "user", "login", "screen", "nick", "image", "function", "method", "module", "variable", "category", "title", "id", "status", "url", "email", "mail", "phone", "number", "address", "date", "code", "count", "total", "since", "at", "by"]
+    """
+    product company file host domain event class brand item service bucket table column model city state country street
+    channel project repo branch tag field key type group team department role organization organisation org account app
+    plan currency region zone package display user login screen nick image function method module variable category
+    title id status url email mail phone number address date code count total since at by
+    """.split()  # noqa: SIM905
 )
 _LONGEST = 80
 

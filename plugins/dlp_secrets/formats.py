@@ -57,9 +57,9 @@ _CHECKED = 6
 
 
 def has_crc(text: str) -> Confidence:
-    """Return HIGH where the last six characters are the base-62 CRC-32 of the rest, as GitHub's and npm's are; else MEDIUM.
+    """Return HIGH where the last six characters are the base-62 CRC-32 of the rest, else MEDIUM.
 
-    A wrong one is still reported: issuers may change how they check.
+    GitHub and npm write theirs so. A wrong one is still reported: issuers may change how they check.
     """
     body = text.split("_", 1)[1]
     number = zlib.crc32(body[:-_CHECKED].encode())

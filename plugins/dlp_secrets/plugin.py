@@ -25,7 +25,7 @@ def patterns() -> Iterable[Pattern]:
 
 @hookimpl
 def classify(message: Message, hits: Hits) -> Iterator[Finding]:
-    """Report secrets as `SECRET_API_KEY`, `SECRET_TOKEN`, `SECRET_PASSWORD`, `SECRET_PRIVATE_KEY`, `SECRET_CONNECTION`."""
+    """Report secrets as the entities that `formats` names, such as `SECRET_API_KEY`."""
     formats = {one.name: (one, expression) for one, expression in compiled}
     for index, name in dict.fromkeys((hit.part, hit.pattern) for hit in hits):
         part = message.parts[index]
@@ -42,9 +42,8 @@ def classify(message: Message, hits: Hits) -> Iterator[Finding]:
             one, expression = formats[name]
             for match in expression.finditer(part.text):
                 group = 1 if expression.groups else 0
-                confidence = _sure(one, match.group(group))
-                if confidence is not None:
-                    yield _finding(index, *match.span(group), one.entity, one.name, confidence)
+                if sure := _sure(one, match.group(group)):
+                    yield _finding(index, *match.span(group), one.entity, one.name, sure)
 
 
 def _sure(one: Format, text: str) -> Confidence | None:

@@ -21,8 +21,8 @@ _UNITS = ((9, "bn"), (6, "M"), (3, "k"))
 def generalise(data_class: str, text: str) -> str:
     """Return a term that `text` falls under and that many other values share.
 
-    A date becomes its year, a number the band of its first digit, so that 84500 becomes "80k-90k"; anything else becomes
-    the last word of its class, as in "<PERSON>". A band's end is not in it.
+    A date becomes its year, a number the band of its first digit, so that 84500 becomes "80k-90k"; anything else
+    becomes the last word of its class, as in "<PERSON>". A band's end is not in it.
     """
     stripped = text.strip()
     if _dated.fullmatch(stripped) and (year := _year.search(stripped)):
