@@ -10,12 +10,13 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Protocol
 
 from dlp.core.edit import Edit, apply_edits
 from dlp.core.errors import ParseError, PluginError, PolicyError, StoreError
 from dlp.core.finding import Finding
 from dlp.core.label import DERIVED, OPAQUE, RAW, SANDBOX, TOKENISED, DataClass, Label, State
-from dlp.core.message import Direction, Endpoint, Fact, Kind, Message, Part
+from dlp.core.message import Block, Direction, Endpoint, Fact, Kind, Message, Part
 from dlp.core.outcome import Forward, Outcome, Refuse
 from dlp.core.policy import (
     Decision,
@@ -39,7 +40,6 @@ from dlp.core.ports import AuditEntry, Clock, LabelNote, Random, Store
 from dlp.core.token import TOKEN, escapes, lookalikes
 from dlp.engine import rewriting, tracing
 from dlp.engine.approvals import Answer, Approvals
-from dlp.engine.audit import Audit
 from dlp.engine.classify import Classifier
 from dlp.engine.past import Past
 from dlp.engine.sessions import SessionInfo, Sessions
@@ -115,6 +115,14 @@ class _Work:
         return self.message.direction is Direction.OUTBOUND
 
 
+class Log(Protocol):
+    """Where entries are written; the file in `engine.audit` is one."""
+
+    def write(self, entry: AuditEntry) -> None:
+        """Write an entry durably, or raise StoreError."""
+        ...
+
+
 class Engine:
     """Judges messages: one policy, one store, one host of plugins."""
 
@@ -127,7 +135,7 @@ class Engine:
         classifier: Classifier,
         sessions: Sessions,
         approvals: Approvals,
-        audit: Audit,
+        audit: Log,
         clock: Clock,
         random: Random,
         hold: float = 20.0,
@@ -178,7 +186,7 @@ class Engine:
                     "The orchestrator has frozen or closed it; nothing goes in or out.",
                     endpoint=message.endpoint,
                 )
-            past = self._past(call.session.id)
+            past = self.past(call.session.id)
             past.refresh()
             work = _Work(call, message, self._event(), started, past)
             return (yield from self._judge(work))
@@ -299,11 +307,19 @@ class Engine:
         own = work.source
         for finding in found:
             self._add(work, replace(finding, source=own))
+        self._remember_clean(work, blocks)
         for finding in tracing.field_findings(work.fields, looked_at):
             self._add(work, replace(finding, source=own))
         self._recognise(work)
         work.opaque = tracing.unreadable(looked_at, work.runs, past, message.endpoint.upstream)
         work.facts["opaque"] = any(part.kind is Kind.OPAQUE for _, part in looked_at)
+
+    def _remember_clean(self, work: _Work, blocks: Sequence[Block]) -> None:
+        """Let the classifier know which blocks that may come again it has looked at in vain."""
+        seen = {id(work.parts[finding.part]) for finding in work.findings}
+        for block in blocks:
+            if block.key is not None and not any(id(part) in seen for part in block.parts):
+                self.classifier.remember_clean(block)
 
     def _recognise(self, work: _Work) -> None:
         """Add what the session knows: its own tokens, and values it has hidden or let in before."""
@@ -732,7 +748,8 @@ class Engine:
     def _event(self) -> str:
         return self._random(8).hex()
 
-    def _past(self, session: str) -> Past:
+    def past(self, session: str) -> Past:
+        """Return what a session has behind it, as this worker remembers it."""
         past = self._pasts.pop(session, None)
         if past is None:
             past = Past(self.store, session, self.sessions.seal(session), self._token_kind)
