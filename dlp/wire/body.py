@@ -151,7 +151,8 @@ def _decode(data: bytes, media: MediaType) -> Decoding:
 
 def _verbatim(data: bytes, media: MediaType, decoding: Decoding) -> bool:
     """Say whether every part's text is sure to stand in `data` as it is, whatever format it turns out to be in."""
-    if decoding.charset != "utf-8" and not data.isascii():
+    # UTF-16 of ASCII is ASCII too, byte by byte: so lengths are compared as well.
+    if decoding.charset != "utf-8" and not (data.isascii() and len(data) == len(decoding.text)):
         return False
     head = data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     name = media.name

@@ -1,4 +1,7 @@
-"""Bytes of a text to its code points, and back."""
+"""Bytes of a text to its code points, and back.
+
+Errors are raised `from None`: the repr of a Unicode error holds the whole text.
+"""
 
 import codecs
 import re
@@ -75,11 +78,7 @@ def read_text(data: bytes, label: str = "") -> Decoding:
         if data.startswith(bom) and not (marked == "utf-32-le" and len(data) % 4):
             return Decoding(_decode(data[len(bom) :], marked), marked, bom)
     if charset in _WIDE or (charset in ("", "utf-8") and b"\0" in data[:4]):
-        guess = _width(data)
-        if charset in ("", "utf-8", "utf-16", "utf-32"):
-            charset = guess
-        elif charset != guess:
-            raise ParseError(f"text of {len(data)} bytes: its charset cannot be told apart from another")
+        charset = _wide(data, charset)
         return Decoding(_decode(data, charset), charset)
     try:
         plain = _decode(data, "utf-8")
@@ -87,8 +86,10 @@ def read_text(data: bytes, label: str = "") -> Decoding:
         if charset in ("", "utf-8"):
             raise
         return Decoding(_decode(data, charset), charset)
-    if charset in _MULTI and _decode(data, charset) != plain:
-        raise ParseError(f"text of {len(data)} bytes: reads as one text in {charset} and as another in utf-8")
+    if charset in _MULTI:
+        if _decode(data, charset) != plain:
+            raise ParseError(f"text of {len(data)} bytes: reads as one text in {charset} and as another in utf-8")
+        return Decoding(plain, charset)
     return Decoding(plain, charset if data.isascii() and charset in _SINGLE else "utf-8")
 
 
@@ -101,8 +102,8 @@ def write_text(text: str, decoding: Decoding) -> bytes:
     """
     try:
         data = decoding.bom + text.encode(decoding.charset)
-    except UnicodeEncodeError as error:
-        raise ParseError(f"text: {decoding.charset} cannot hold what is to be written") from error
+    except UnicodeEncodeError:
+        raise ParseError(f"text: {decoding.charset} cannot hold what is to be written") from None
     if decoding.charset == "utf-8":
         if "\0" in text or (not decoding.bom and text.startswith("\ufeff")):
             raise ParseError("text: a NUL or a byte order mark would make it unreadable")
@@ -117,10 +118,18 @@ def _decode(data: bytes, charset: str) -> str:
     try:
         text = data.decode(charset)
     except UnicodeDecodeError as error:
-        raise ParseError(f"text of {len(data)} bytes: not valid {charset} at byte {error.start}") from error
+        raise ParseError(f"text of {len(data)} bytes: not valid {charset} at byte {error.start}") from None
     if "\0" in text:
         raise ParseError(f"text of {len(data)} bytes: holds NUL, so it is no {charset} text")
     return text
+
+
+def _wide(data: bytes, charset: str) -> str:
+    """Return which of UTF-16 and UTF-32 `data` is in, by its first character; that must agree with its label."""
+    found = _width(data)
+    if charset not in ("", "utf-8", "utf-16", "utf-32", found):
+        raise ParseError(f"text of {len(data)} bytes: its charset cannot be told apart from another")
+    return found
 
 
 def _width(data: bytes) -> str:

@@ -143,9 +143,12 @@ def _brotli(data: bytes) -> Iterator[bytes]:
     for start in range(0, len(data), _SLICE):
         if stream.is_finished():
             raise ParseError(f"body: {len(data) - start} bytes after the end of the brotli stream")
-        yield stream.process(data[start : start + _SLICE], output_buffer_limit=_SLICE)
-        while not stream.is_finished() and not stream.can_accept_more_data():
-            yield stream.process(b"", output_buffer_limit=_SLICE)
+        given = stream.process(data[start : start + _SLICE], output_buffer_limit=_SLICE)
+        while (
+            given
+        ):  # `can_accept_more_data` is true with output still inside: only an empty answer says that all is out.
+            yield given
+            given = stream.process(b"", output_buffer_limit=_SLICE)
     if not stream.is_finished():
         raise ParseError(f"body: brotli stream of {len(data)} bytes is cut short")
 

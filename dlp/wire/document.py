@@ -47,8 +47,8 @@ def text_document(data: bytes, decoding: Decoding, read: Callable[[str], Reading
         if decoding.charset != "utf-8" and write_text(decoding.text, decoding) != data:
             raise ParseError(f"body of {len(data)} bytes: {decoding.charset} has two ways to write it")
         text = rewrite(decoding.text, parts, places, edits, charset=decoding.charset)
-        # A value of JSON cannot change what is around it; a key can (by being there already), and so can any text of the
-        # other formats (by looking like another format).
+        # A value of JSON cannot change what is around it; a key can (by being there already), and so can any text of
+        # the other formats (by looking like another format).
         if not reading.json or any(parts[index].kind is Kind.KEY for index in edits):
             _check(parts, edits, read(text), markup=reading.markup)
         return write_text(text, decoding)

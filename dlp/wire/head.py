@@ -416,8 +416,8 @@ def _put(headers: list[Header], line: object, text: str, lines: _Lines) -> None:
     before, charset = lines.texts[line]
     try:
         data = text.encode(charset)
-    except UnicodeEncodeError as error:
-        raise ParseError(f"edit: a header in {charset} cannot hold it") from error
+    except UnicodeEncodeError:
+        raise ParseError(f"edit: a header in {charset} cannot hold it") from None
     if _text(data)[0] != text:
         raise ParseError(f"edit: a header in {charset} would be read as something else")
     if what == "name":

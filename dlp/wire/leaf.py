@@ -81,8 +81,8 @@ def by_part(edits: Iterable[Edit]) -> dict[int, list[Edit]]:
     for edit in edits:
         try:
             edit.text.encode()
-        except UnicodeEncodeError as error:
-            raise ParseError("edit: its text holds half a surrogate pair") from error
+        except UnicodeEncodeError:
+            raise ParseError("edit: its text holds half a surrogate pair") from None
         sorted_out.setdefault(edit.part, []).append(edit)
     return sorted_out
 

@@ -10,6 +10,7 @@ from dlp.core.errors import ParseError
 _TYPE = re.compile(r"\s*([^\s;,/]+/[^\s;,]+)\s*(?=;|\Z)")
 _PARAMETER = re.compile(r""";\s*([^\s=;"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]*))\s*(?=;|\Z)""")
 _EMPTY = re.compile(r"\s*;?\s*\Z")
+_MAX_CACHED = 256  # code points: a thousand of these may be kept
 _QUOTED_PAIR = re.compile(r"\\(.)")
 
 
@@ -21,7 +22,6 @@ class MediaType:
     parameters: Mapping[str, str] = field(repr=False)
 
 
-@lru_cache(maxsize=1024)
 def read_media_type(header: str) -> MediaType:
     """Return what a `Content-Type` value says.
 
@@ -29,6 +29,10 @@ def read_media_type(header: str) -> MediaType:
         ParseError: a parameter stands there twice with different values, so that readers differ.
 
     """
+    return _cached(header) if len(header) <= _MAX_CACHED else _read(header)
+
+
+def _read(header: str) -> MediaType:
     match = _TYPE.match(header)
     if match is None:
         return MediaType("", {})
@@ -44,3 +48,6 @@ def read_media_type(header: str) -> MediaType:
     if not _EMPTY.match(header, at) and re.search("charset|boundary", header[at:], re.IGNORECASE):
         raise ParseError("content-type: parameters that cannot be read")
     return MediaType(match.group(1).lower(), parameters)
+
+
+_cached = lru_cache(maxsize=1024)(_read)

@@ -213,8 +213,8 @@ def _text(text: str, parts: list[Part], places: list[Place]) -> Document:
 def _utf8(data: bytes) -> str:
     try:
         return data.decode()
-    except UnicodeDecodeError as error:
-        raise ParseError(f"multipart: headers of {len(data)} bytes that are not UTF-8") from error
+    except UnicodeDecodeError:
+        raise ParseError(f"multipart: headers of {len(data)} bytes that are not UTF-8") from None
 
 
 def _quoted_pieces(raw: str) -> Iterator[tuple[str, str]]:

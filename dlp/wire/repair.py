@@ -25,15 +25,13 @@ def repair_headers(
     if not edited:
         return tuple(headers)
     kept: list[tuple[bytes, bytes]] = []
-    framed = False
+    framed = any(name.lower() == b"transfer-encoding" for name, _ in headers)
     for name, value in headers:
         lower = name.lower()
         if lower == b"content-range":
             raise ParseError("content-range: a part of a larger body cannot be edited")
         if lower in _STALE or lower in _SIGNED:
             continue
-        if lower == b"transfer-encoding":
-            framed = True
         if lower == _LENGTH:
             if framed:
                 continue  # Set already, or chunked.

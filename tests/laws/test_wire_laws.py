@@ -8,7 +8,8 @@ import zlib
 import brotli
 import pytest
 import zstandard
-from hypothesis import assume, given, strategies as st
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from dlp.core.edit import Edit, apply_edits
 from dlp.core.errors import ParseError
@@ -197,7 +198,7 @@ def edits_of(draw: st.DrawFn, body: Body) -> list[Edit]:
 
 
 def told(body: Body) -> list[tuple[str, str]]:
-    """What a body says, where blank text says nothing."""
+    """Return what a body says, where blank text says nothing."""
     return [(part.text, part.why) for part in body.block.parts if part.text.strip() or part.why]
 
 
@@ -302,7 +303,9 @@ def test_edits_of_a_head_read_back_as_the_edited_parts(
         return
     expected = [apply_edits(p.text, [e for e in edits if e.part == i]) for i, p in enumerate(parts)]
     again = read_request_head("GET", "h.test:443", new_target, new_headers)
-    assert [part.text for block in again.blocks for part in block.parts] == expected
+    # A name without a value that becomes empty is gone.
+    found = [part.text for block in again.blocks for part in block.parts]
+    assert list(filter(None, found)) == list(filter(None, expected))
 
 
 @given(status=st.integers(100, 999), reason=st.text(max_size=10), headers=st.lists(HEADER, max_size=4))
