@@ -101,7 +101,8 @@ def load(text: str | bytes, file: str) -> Node:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = start if mark is None else _mark(file, mark)
-        raise YamlError(f"{place}: not YAML: {error.problem or error.context}") from None
+        told = ", ".join(filter(None, (error.context, error.problem)))
+        raise YamlError(f"{place}: not YAML: {told}") from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         column = error.position - text.rfind("\n", 0, error.position)

@@ -279,8 +279,8 @@ def _rank(ruling: Ruling) -> tuple[object, ...]:
     return (
         strictness(ruling),
         ruling.recipe,
-        not ruling.lifted,
         bool(ruling.rule),
+        not ruling.lifted,
         _TIERS.index(ruling.tier),
         ruling.rule,
         ruling.says,

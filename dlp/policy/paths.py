@@ -85,11 +85,14 @@ def _host(text: str) -> str:
 
 
 def _path(text: str) -> re.Pattern[str]:
-    steps = unquote(text, errors="strict").split("/")[1:]
-    joined = "/" + "/".join(steps)
+    try:
+        decoded = unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        raise ValueError(f"expected a path in UTF-8, got {text}") from None
+    steps = decoded.split("/")[1:]
     if "**" in "".join(steps[:-1]) or ("**" in steps[-1] and steps[-1] != "**"):
         raise ValueError(f"expected `**` only as the last step of a path, got {text}")
-    if normalised(joined) != joined:
+    if normalised(decoded) != decoded or decoded.count("/") != text.count("/"):
         raise ValueError(f"expected a path without . or .. steps, //, ;, \\ and encoded signs, got {text}")
     rest = steps[-1] == "**"
     written = "".join("/" + "[^/]*".join(map(re.escape, step.split("*"))) for step in (steps[:-1] if rest else steps))
