@@ -1,10 +1,8 @@
 """URL-encoded forms (WHATWG URL section 5), as bodies and as queries."""
 
-from dlp.core.errors import ParseError
 from dlp.core.message import Kind, Part
 from dlp.wire.json_text import pointer
 from dlp.wire.leaf import Leaves
-from dlp.wire.limits import MAX_PARTS, MAX_PATHS
 from dlp.wire.percent import PERCENT_PLUS, percent_decode
 
 
@@ -15,15 +13,12 @@ def read_form(text: str, prefix: str, into: Leaves) -> None:
         ParseError: more names than are read.
 
     """
-    at = spent = 0
+    at = 0
     for pair in text.split("&"):
         raw_name, equals, raw_value = pair.partition("=")
         if pair:
             name = percent_decode(raw_name, plus=True)
             path = f"{prefix}/{pointer(name)}"
-            spent += len(path)
-            if spent > MAX_PATHS or len(into.parts) > MAX_PARTS:
-                raise ParseError(f"form: more than {MAX_PARTS} names and values")
             middle = at + len(raw_name)
             into.add(Part(path, name, Kind.KEY), at, middle, PERCENT_PLUS)
             if equals:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dlp.core.errors import ParseError
 from dlp.core.message import Kind, Part
 from dlp.wire.leaf import FIXED, VERBATIM, Codec, Leaves
-from dlp.wire.limits import MAX_PARTS
 
 # No alternative can run past the next "<" outside quotes, so a "<" that opens nothing costs little.
 _START = re.compile(r"""<([A-Za-z][^\s/><]*+)((?:[^<>"']|"[^"]*+"|'[^']*+')*+)>""")
@@ -84,8 +83,6 @@ class _Html:
     def _run(self, start: int, end: int, codec: Codec, path: str, *, name: str | None = None) -> None:
         raw = self._text[start:end]
         if raw and not raw.isspace():
-            if len(self._into.parts) > MAX_PARTS:
-                raise ParseError(f"html: more than {MAX_PARTS} parts")
             part = Part(path, codec.decode(raw), Kind.TEXT, self._name if name is None else name)
             self._into.add(part, start, end, codec)
 

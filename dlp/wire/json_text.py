@@ -51,7 +51,7 @@ def scan_json(text: str, at: int, stop: int, prefix: str, into: Leaves) -> int: 
     # the next index. Those around it are on the stack; the text as a whole is none of them.
     is_object, base, name, seen, index = False, prefix, "", set[str](), -1
     stack: list[tuple[bool, str, str, set[str], int]] = []
-    spent = 0
+    spent = into.spent
     key_kind, text_kind, number_kind = Kind.KEY, Kind.TEXT, Kind.NUMBER
     member, item = _MEMBER.match, _ITEM.match
     while True:
@@ -77,7 +77,8 @@ def scan_json(text: str, at: int, stop: int, prefix: str, into: Leaves) -> int: 
             inner, group = name, 1
         spent += len(path)
         if spent > MAX_PATHS or len(parts) > MAX_PARTS:
-            raise ParseError(f"json: more than {MAX_PARTS} parts, or paths too long to keep")
+            into.spent = spent
+            into.check()
         if opened is None:
             at = match.end()
             if string is not None:
@@ -104,6 +105,7 @@ def scan_json(text: str, at: int, stop: int, prefix: str, into: Leaves) -> int: 
                     raise Invalid(f"json: closed without being open before code point {at}")
                 is_object, base, name, seen, index = stack.pop()
             if not stack:
+                into.spent = spent
                 return at
             delimiter = _AFTER[is_object].match(text, at, stop)
             if delimiter is None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from dlp.core.edit import Edit, apply_edits
 from dlp.core.errors import ParseError
 from dlp.core.message import Kind, Part
+from dlp.wire.limits import MAX_PARTS, MAX_PATHS
 
 type Pieces = Iterable[tuple[str, str]]
 """A written text cut up as (as written, what it says). Where both are equal the piece may be cut anywhere."""
@@ -54,16 +55,24 @@ type Place = tuple[int, int, Codec]
 class Leaves:
     """The parts of one text, while they are read, and where each of them stands."""
 
-    __slots__ = ("parts", "places")
+    __slots__ = ("parts", "places", "spent")
 
     def __init__(self) -> None:
         self.parts: list[Part] = []
         self.places: list[Place] = []
+        self.spent = 0  # code points of all paths
 
     def add(self, part: Part, start: int, end: int, codec: Codec) -> None:
-        """Take one more part."""
+        """Take one more part; raises ParseError where there are too many to keep."""
         self.parts.append(part)
         self.places.append((start, end, codec))
+        self.spent += len(part.path)
+        self.check()
+
+    def check(self) -> None:
+        """Raise ParseError where there are more parts, or longer paths, than are kept."""
+        if self.spent > MAX_PATHS or len(self.parts) > MAX_PARTS:
+            raise ParseError(f"body: more than {MAX_PARTS} parts, or paths too long to keep")
 
 
 type Reader = Callable[[str, str, Leaves], None]

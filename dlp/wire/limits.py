@@ -8,7 +8,7 @@ MAX_DEPTH = 200
 MAX_PARTS = 2_500_000
 """Parts of one body: a million members and their keys fit in."""
 
-MAX_PATHS = 256_000_000
+MAX_PATHS = 128_000_000
 """Code points of all paths of one body together; one long key above a million leaves would else fill the memory."""
 
 MAX_CODINGS = 4

@@ -9,7 +9,7 @@ from dlp.core.message import Kind, Part
 from dlp.wire.document import Document, Edits
 from dlp.wire.json_text import pointer
 from dlp.wire.leaf import VERBATIM, Codec, Place, edited_text, rewrite
-from dlp.wire.limits import MAX_PARTS
+from dlp.wire.limits import MAX_PARTS, MAX_PATHS
 from dlp.wire.percent import PERCENT
 
 _HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n]*)(\r?\n|\Z)")
@@ -49,11 +49,13 @@ def read_multipart(data: bytes, boundary: str, prefix: str, read_content: ReadCo
     pieces = _pieces(data, boundary.encode(), prefix, read_content)
     parts: list[Part] = []
     placed: list[_Piece] = []
+    spent = 0
     for start, end, document in pieces:
         placed.append(_Piece(start, end, len(parts), document))
         parts += document.parts
-        if len(parts) > MAX_PARTS:
-            raise ParseError(f"multipart: more than {MAX_PARTS} parts")
+        spent += sum(len(part.path) for part in document.parts)
+        if len(parts) > MAX_PARTS or spent > MAX_PATHS:
+            raise ParseError(f"multipart: more than {MAX_PARTS} parts, or paths too long to keep")
 
     def write(edits: Edits) -> bytes:
         out: list[bytes] = []

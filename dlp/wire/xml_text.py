@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dlp.core.errors import ParseError
 from dlp.core.message import Kind, Part
 from dlp.wire.leaf import FIXED, VERBATIM, Codec, Leaves
-from dlp.wire.limits import MAX_DEPTH, MAX_PARTS, MAX_PATHS, Invalid
+from dlp.wire.limits import MAX_DEPTH, Invalid
 
 _NAME = r"[A-Za-z_:\u0080-\U0010ffff][-A-Za-z0-9_.:\u0080-\U0010ffff]*+"
 _WS = r"[ \t\r\n]"
@@ -54,7 +54,6 @@ class _Xml:
         self._stack: list[tuple[str, str, str, dict[str, int]]] = [("", prefix, "", {})]
         self._named: set[str] = set()
         self._joins = False  # whether a text ended, not in a space, with no tag since
-        self._spent = 0
 
     def read(self) -> None:
         text, at = self._text, 0
@@ -82,9 +81,6 @@ class _Xml:
             raise Invalid("xml: an element is not closed, or there is none")
 
     def _add(self, path: str, says: str, start: int, end: int, codec: Codec, *, name: str) -> None:
-        self._spent += len(path)
-        if self._spent > MAX_PATHS or len(self._into.parts) > MAX_PARTS:
-            raise ParseError(f"xml: more than {MAX_PARTS} parts, or paths too long to keep")
         self._into.add(Part(path, says, Kind.TEXT, name), start, end, codec)
 
     def _key(self, path: str, tag: str, start: int) -> None:
