@@ -169,7 +169,7 @@ class Engine:
             "destination",
             "No destination of the policy names this address",
             "The policy lists where data may go; this host and port are not in the list.",
-            following="Use a listed destination, or ask the operator to add this one to the policy's destinations.",
+            following=_LISTED_ONLY,
             endpoint=endpoint,
         )
 
@@ -785,6 +785,8 @@ BY_TOKEN = tracing.BY_TOKEN
 _TELLING = frozenset({"generalise", "mask", "hash"})
 """Transforms whose result says enough about the value to be followed like one."""
 
+_LISTED_ONLY = "Use a listed destination, or ask the operator to add this one to the policy's destinations."
+
 _KINDS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = (
     (StoreError, "store"),
     (PluginError, "plugin"),
@@ -818,6 +820,8 @@ def _advice(winner: Ruling, *, outbound: bool) -> str:
     """Return what the sandbox can do about a refusal."""
     if winner.missing:
         return "It would pass with: " + "; ".join(winner.missing) + "."
+    if outbound and winner.flow.route.sink is None:
+        return _LISTED_ONLY
     if winner.flow.finding is None and winner.flow.data_class is not None:
         return (
             "This session has already read such data in the clear; use a session that has not, or another destination."

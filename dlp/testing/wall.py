@@ -1,4 +1,4 @@
-"""The whole wall in one process, without sockets: a real engine, a store in memory, messages given as they would be sent.
+"""The whole wall in one process, without sockets: a real engine, and messages given as they would be sent.
 
 What the pipeline would wait for is answered at once: classifiers run here, and a hold moves the clock on.
 """
@@ -94,7 +94,7 @@ class Clock:
 
 
 class Wall:
-    """One wall with its policy, its plugins and its store. `policy` is a file, YAML text, or a policy made otherwise."""
+    """One wall with its policy, its plugins and its store. `policy` is a file, YAML text, or a policy made elsewhere."""
 
     def __init__(
         self,

@@ -3,7 +3,6 @@
 import base64
 import gzip
 import os
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -66,8 +65,8 @@ OTHER = "j.smith@example.com"
 
 
 @pytest.fixture(scope="module")
-def shared() -> Iterator[Wall]:
-    yield Wall(POLICY)
+def shared() -> Wall:
+    return Wall(POLICY)
 
 
 def test_a_value_enters_as_a_token_and_leaves_as_the_value(shared: Wall):
@@ -300,7 +299,7 @@ def test_a_session_that_has_ended_gets_nothing_through(end: str):
     assert wall.receive(session, "GET https://crm.test/", json={}).refusal.kind == "session"
 
 
-def test_taint_and_tokens_survive_a_restart(tmp_path: Any):
+def test_taint_and_tokens_survive_a_restart():
     first = Wall(POLICY)
     session = first.open()
     first.receive(session, "GET https://people.test/p", json={"mail": MAIL})

@@ -1,0 +1,33 @@
+from dlp.core.message import Block, Direction, Endpoint, Kind, Message, Part
+
+SECRET = "maria.gonzalez@acme.org"
+
+
+def test_parts_are_made_once_and_only_when_asked_for():
+    made: list[int] = []
+
+    def make() -> tuple[Part, ...]:
+        made.append(1)
+        return (Part("/a", "x"),)
+
+    block = Block(make)
+    assert made == []
+    assert block.parts == block.parts == (Part("/a", "x"),)
+    assert made == [1]
+
+
+def test_a_message_counts_the_parts_of_all_its_blocks():
+    blocks = (Block(lambda: (Part("url/0", "v1"),)), Block(lambda: (Part("/a", "x"), Part("/b", "y"))))
+    message = Message(Direction.OUTBOUND, Endpoint("http", "https://a.test:443", "GET"), blocks)
+    assert [part.path for part in message.parts] == ["url/0", "/a", "/b"]
+
+
+def test_no_text_is_in_what_is_printed():
+    part = Part("/mail", SECRET, Kind.TEXT, SECRET)
+    endpoint = Endpoint("http", "https://a.test:443", "GET", f"/users/{SECRET}")
+    block = Block(lambda: (part,), surface=SECRET.encode(), key=SECRET)
+    assert block.parts
+    message = Message(Direction.INBOUND, endpoint, (block,))
+    assert message.parts
+    assert SECRET not in repr((part, endpoint, block, message))
+    assert repr(Block(lambda: ())) == "Block(? bytes)"
