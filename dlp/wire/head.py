@@ -69,9 +69,15 @@ def _no_control(text: str) -> str:
 
 
 def _token(text: str) -> str:
-    if not _TOKEN.fullmatch(text):
-        raise ParseError("edit: not a header's name")
+    if not _TOKEN.fullmatch(text) or text.lower() in _KNOWN:
+        raise ParseError("edit: not a header's name, or one that means something already")
     return text
+
+
+def _user(text: str) -> str:
+    if ":" in text:
+        raise ParseError("edit: a colon in a user name")
+    return _no_control(text)
 
 
 def _cookie(text: str) -> str:
@@ -109,7 +115,8 @@ _COOKIE_VALUE = Codec(
 _COOKIE_NAME = Codec(
     encode=str, decode=_cookie_name, whole=lambda text, _number: _cookie_name(text), pieces=lambda raw: ((raw, raw),)
 )
-_CREDENTIAL = _plain(_no_control)
+_USER = _plain(_user)
+_PASSWORD = _plain(_no_control)
 
 
 class _Lines:
@@ -402,10 +409,10 @@ def _basic(lines: _Lines, number: int, path: str, basic: tuple[str, str, re.Matc
     line = ("basic", number)
     lines.texts[line] = text, charset
     user, colon, password = text.partition(":")
-    lines.add(line, Part(f"{path}/basic/user", user, Kind.TEXT, "user"), 0, len(user), _CREDENTIAL)
+    lines.add(line, Part(f"{path}/basic/user", user, Kind.TEXT, "user"), 0, len(user), _USER)
     if colon:
         part = Part(f"{path}/basic/password", password, Kind.TEXT, "password")
-        lines.add(line, part, len(user) + 1, len(text), _CREDENTIAL)
+        lines.add(line, part, len(user) + 1, len(text), _PASSWORD)
 
 
 def _put(headers: list[Header], line: object, text: str, lines: _Lines) -> None:
@@ -414,7 +421,7 @@ def _put(headers: list[Header], line: object, text: str, lines: _Lines) -> None:
         raise ParseError("edit: this part of the head can be read but not rewritten")
     what, number = line
     name, value = headers[number]
-    before, charset = lines.texts[line]
+    charset = lines.texts[line][1]
     try:
         data = text.encode(charset)
     except UnicodeEncodeError:
@@ -426,8 +433,6 @@ def _put(headers: list[Header], line: object, text: str, lines: _Lines) -> None:
     elif what == "value":
         headers[number] = name, data
     else:
-        if before.partition(":")[0] != text.partition(":")[0] and text.count(":") != before.count(":"):
-            raise ParseError("edit: a colon in a user name")
         whole, whole_charset = lines.texts["value", number]
         basic = _read_basic(whole)
         if basic is None:

@@ -139,7 +139,13 @@ def _section(
     content = read_content(data[body:end], values.get("content-type", ""), path)
     if named:
         content = replace(content, parts=tuple(_under(part, named[0]) for part in content.parts))
+    if "content-length" in values:
+        content = replace(content, write=_refuse)
     yield body, end, content
+
+
+def _refuse(_edits: Edits) -> bytes:
+    raise ParseError("edit: the section states its own length, which would be wrong")
 
 
 def _head_parts(

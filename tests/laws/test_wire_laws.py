@@ -1,5 +1,6 @@
 """Laws of the wire formats: reading then writing is the identity, edits round-trip, nothing else is ever raised."""
 
+import base64
 import gzip
 import json
 import tracemalloc
@@ -264,17 +265,16 @@ def test_an_edit_of_one_json_value_changes_nothing_else(data: st.DataObject, pai
         "QQ" if i == index else p.text for i, p in enumerate(body.block.parts)
     ]
     back = again.write([Edit(index, 0, 2, part.text, number=part.kind is Kind.NUMBER)])
-    if part.kind is Kind.NUMBER or pair[0].isascii() is False:
-        assert read_body(back, pair[1], "", limit=LIMIT).block.parts == body.block.parts
-    else:
-        assert len(back) <= len(pair[0])
+    assert told(read_body(back, pair[1], "", limit=LIMIT)) == told(body)
+    if b"\\" not in pair[0]:  # An escape that was optional is not put back.
+        assert back == pair[0]
 
 
 HEADER = st.tuples(
     st.sampled_from([b"Cookie", b"Set-Cookie", b"Authorization", b"X-Thing", b"Host", b"Content-Length", b"Accept"]),
     st.binary(max_size=20)
     | SCRAPPY.map(str.encode)
-    | st.binary(max_size=8).map(lambda b: b"Basic " + __import__("base64").b64encode(b)),
+    | st.binary(max_size=8).map(lambda b: b"Basic " + base64.b64encode(b)),
 )
 TARGETS = st.lists(st.sampled_from([*"/?&=+ab.:@%", "%20", "%2F", "%E9", "é", "http://u:p@h/"]), max_size=12).map(
     "".join

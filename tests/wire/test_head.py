@@ -143,6 +143,14 @@ def test_a_semicolon_cannot_be_written_into_a_cookie():
         request("/", (b"Cookie", b"a=b")).write([Edit(4, 0, 1, "x; admin=1")])
 
 
+def test_a_header_cannot_be_renamed_into_one_that_means_something():
+    head = request("/", (b"X-Ssn", b"x"))
+    assert head.write([Edit(3, 2, 5, "Id")])[1] == ((b"X-Id", b"x"),)
+    for name in ("Transfer-Encoding", "x y", ""):
+        with pytest.raises(ParseError, match="name"):
+            head.write([Edit(3, 0, 5, name)])
+
+
 def test_a_latin_1_header_holds_only_latin_1():
     with pytest.raises(ParseError):
         request("/", (b"Accept", b"caf\xe9")).write([Edit(3, 0, 1, "日")])

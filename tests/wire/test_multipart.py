@@ -58,6 +58,13 @@ def test_an_edit_cannot_forge_a_boundary(new: str):
         read(raw).write([Edit(2, 0, 4, new)])
 
 
+def test_a_section_that_states_its_length_is_read_and_not_edited():
+    raw = b'--B\r\nContent-Disposition: form-data; name="a"\r\nContent-Length: 4\r\n\r\ntext\r\n--B--\r\n'
+    assert read(raw).block.parts[-1].text == "text"
+    with pytest.raises(ParseError, match="length"):
+        read(raw).write([Edit(3, 0, 4, "x")])
+
+
 def test_what_stands_around_the_sections_is_read_too():
     raw = b"before\r\n--B\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--B--\r\nafter"
     assert [p.text for p in read(raw).block.parts] == ["before", "a", "form-data", "1", "after"]
