@@ -133,7 +133,9 @@ def prepare(folder: Path, up: Upstream) -> None:
     settings, policy = folder / "dlp.yaml", folder / "policy.yaml"
     with settings.open("a", encoding="utf-8") as file:
         file.write(f'listen: {{http: "127.0.0.1:{_free_port()}"}}\nhosts: {{{HOST}: 127.0.0.1}}\n')
-        file.write(f'upstream_ca: ["{up.authority}"]\nner: off\n')
+        file.write(
+            f'upstream_ca: ["{up.authority}"]\nner: off\nplugins: [{{dlp_presidio: {{ner: off}}}}, dlp_secrets, dlp_tokens]\n'
+        )
     text = policy.read_text(encoding="utf-8")
     place = f'{{at: ["http://{HOST}:{up.http}/**", "https://{HOST}:{up.https}/**"]}}'
     for key in ("sources:\n", "destinations:\n"):
@@ -150,8 +152,8 @@ def product(folder: Path) -> Iterator[Peer]:
 
     port = load_settings(folder / "dlp.yaml").http.port
     log = folder / "up.log"
+    started = time.perf_counter()
     with _running((*_DLP, "up", "-c", str(folder / "dlp.yaml")), log) as process:
-        started = time.perf_counter()
         _await_port(process, port, log)
         yield Peer("dlp", process.pid, port, folder / "state" / "ca-bundle.pem", started)
 
@@ -181,8 +183,8 @@ def mitmdump(folder: Path) -> Iterator[Peer]:
     home.mkdir(exist_ok=True)
     log = folder / "mitmdump.log"
     command = (*_MITMDUMP, "-q", "--listen-host", "127.0.0.1", "-p", str(port), "--ssl-insecure")
+    started = time.perf_counter()
     with _running(command, log, env={**os.environ, "HOME": str(home)}) as process:
-        started = time.perf_counter()
         _await_port(process, port, log)
         yield Peer("mitmdump", process.pid, port, home / ".mitmproxy" / "mitmproxy-ca-cert.pem", started)
 

@@ -5,7 +5,7 @@ import os
 import platform
 import sys
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 RATIO = "times "
@@ -33,14 +33,16 @@ def row(name: str, value: float, unit: str, baseline: float | None = None) -> Ro
     return Row(name, _rounded(value), unit, None if baseline is None else _rounded(baseline))
 
 
-def at_least(name: str, value: float, unit: str, bar: float, baseline: float | None = None) -> Row:
-    """Return a row that must reach its bar. The value is compared before it is rounded."""
-    return Row(name, _rounded(value), unit, None if baseline is None else _rounded(baseline), bar, value >= bar)
+def at_least(name: str, value: float, unit: str, bar: float | None, baseline: float | None = None) -> Row:
+    """Return a row that must reach its bar, if it has one. The value is compared before it is rounded."""
+    made = row(name, value, unit, baseline)
+    return made if bar is None else replace(made, bar=bar, met=value >= bar)
 
 
-def at_most(name: str, value: float, unit: str, bar: float, baseline: float | None = None) -> Row:
-    """Return a row that must stay under its bar. The value is compared before it is rounded."""
-    return Row(name, _rounded(value), unit, None if baseline is None else _rounded(baseline), bar, value <= bar)
+def at_most(name: str, value: float, unit: str, bar: float | None, baseline: float | None = None) -> Row:
+    """Return a row that must stay under its bar, if it has one. The value is compared before it is rounded."""
+    made = row(name, value, unit, baseline)
+    return made if bar is None else replace(made, bar=bar, met=value <= bar)
 
 
 def document(bench: str, rows: Iterable[Row]) -> dict[str, object]:
