@@ -17,6 +17,10 @@ type Condition = Callable[[Facts], bool | None]
 """A compiled `when:`: true, false, or None for unknown (a missing fact, a wrong type, an error)."""
 
 
+_REMEMBERED = 4096
+"""Answers kept by a policy, by class, state, route and what its conditions say; more than real traffic has."""
+
+
 class Verdict(IntEnum):
     """What happens to a flow, from lax to strict; verdicts join by maximum."""
 
@@ -178,6 +182,11 @@ class Policy:
         """The rules, ready to be asked by class and sink."""
         return RuleIndex(self.rules)
 
+    @cached_property
+    def memory(self) -> dict[object, "tuple[Ruling, ...]"]:
+        """What was ruled on flows like this under facts like these; a bounded number, and nothing of a message."""
+        return {}
+
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
@@ -242,12 +251,12 @@ def decide(
     rulings: list[Ruling] = []
     matches: list[Ruling] = []
     for flow in flows:
-        found = _rulings(policy, flow, facts, reviewed)
+        found = _rulings_on(policy, flow, facts, reviewed)
         said = [_adapt(_ask_again(ruling, reviewed)) for ruling in told.get(flow, ())] if told else []
         found += said
         ruling = _strictest(flow, found)
         if flow.state == TOKENISED and flow.route.sink != SANDBOX:
-            as_value = _rulings(policy, replace(flow, state=RAW), facts, reviewed) + said
+            as_value = _rulings_on(policy, replace(flow, state=RAW), facts, reviewed) + said
             ruling = _token_or_value(flow, ruling, as_value)
             found += as_value
         matches += found
@@ -305,12 +314,50 @@ def _by_flow(flows: Sequence[Flow], extra: Iterable[Ruling]) -> dict[Flow, list[
     return told
 
 
-def _rulings(policy: Policy, flow: Flow, facts: Facts, reviewed: frozenset[str]) -> list[Ruling]:
-    """Return the ruling of every rule that matches the flow, and that of the policy where no rule settles it."""
+def _rulings_on(policy: Policy, flow: Flow, facts: Facts, reviewed: frozenset[str]) -> list[Ruling]:
+    """Return what `_rulings` returns, remembered: it depends on little else than what the conditions say."""
     route = flow.route
     candidates = policy.index.candidates(flow.data_class, flow.state, route.source, route.sink, route.possible)
+    if not candidates and flow.data_class is None and route.sink is not None:
+        return []  # the commonest message: nothing is in it, and no rule is about it as such
     if flow.part and candidates:
         facts = {**facts, "part": flow.part}
+    said: list[bool | None] = []
+    for rule, _ in candidates:
+        if rule.when is not None:
+            said.append(rule.when(facts))
+        said += (unless.condition(facts) for unless in rule.unless if unless.condition is not None)
+    key = (flow.data_class, flow.state, route, flow.finding is None, tuple(said), reviewed)
+    found = policy.memory.get(key)
+    if found is None:
+        if len(policy.memory) >= _REMEMBERED:
+            policy.memory.clear()
+        like = Flow(flow.data_class, flow.state, route, None if flow.finding is None else 0)
+        found = policy.memory[key] = tuple(_rulings(policy, like, candidates, facts, reviewed))
+    return [_about(ruling, flow) for ruling in found]
+
+
+def _about(ruling: Ruling, flow: Flow) -> Ruling:
+    # dataclasses.replace() takes more than twice as long.
+    return Ruling(
+        flow,
+        ruling.verdict,
+        ruling.rule,
+        ruling.says,
+        ruling.transform,
+        ruling.missing,
+        ruling.approvers,
+        ruling.enforced,
+        ruling.recipe,
+        ruling.lifted,
+        ruling.tier,
+    )
+
+
+def _rulings(
+    policy: Policy, flow: Flow, candidates: Iterable[tuple[Rule, bool]], facts: Facts, reviewed: frozenset[str]
+) -> list[Ruling]:
+    """Return the ruling of every rule that matches the flow, and that of the policy where no rule settles it."""
     found: list[Ruling] = []
     defaults: list[Ruling] = []
     mentioned = replaced = False
@@ -329,7 +376,7 @@ def _rulings(policy: Policy, flow: Flow, facts: Facts, reviewed: frozenset[str])
         settles = ruling.verdict <= Verdict.TRANSFORM and not ruling.lifted and rule.tier is Tier.ORDINARY
         replaced = replaced or (holds and settles)
     found += (_lift(ruling, "replaced") for ruling in defaults) if replaced else defaults
-    if route.sink is None:
+    if flow.route.sink is None:
         found.append(_otherwise(policy, flow, reviewed))
     elif flow.data_class is not None and not mentioned:
         says = f"No rule says that {flow.data_class} may go there in this state."

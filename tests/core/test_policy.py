@@ -541,3 +541,15 @@ def test_a_policy_can_be_printed_without_its_index():
     given = Policy("p", "1", "d", classes={PAY: spec}, sources=(), sinks=(), rules=())
     assert given.index is given.index
     assert "index" not in repr(given)
+
+
+def test_what_was_ruled_before_is_remembered_in_bounded_number(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("dlp.core.policy._REMEMBERED", 2)
+    given = policy(rule(Verdict.ALLOW, when=fact_is("part", "/a")))
+    for part, verdict in [("/a", Verdict.ALLOW), ("/b", Verdict.BLOCK), ("", Verdict.BLOCK), ("/a", Verdict.ALLOW)]:
+        asked = replace(flow(finding=7), part=part)
+        ruling = one(given, asked)
+        assert (ruling.verdict, ruling.flow) == (verdict, asked)
+    assert one(given, flow(EMAIL)).verdict is Verdict.BLOCK
+    assert len(given.memory) <= 2
+    assert "/a" not in repr(given.memory)

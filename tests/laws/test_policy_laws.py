@@ -220,3 +220,12 @@ def test_what_cannot_be_rewritten_or_read_is_never_transformed_or_asked_about(
         if ruling.verdict is Verdict.ASK:
             assert flow.data_class != OPAQUE
             assert flow.data_class is None or flow.state != RAW or flow.finding is not None
+
+
+@given(policies, st.lists(messages(), min_size=2, max_size=4), facts, reviews)
+def test_what_was_decided_before_never_matters(
+    policy: Policy, seen: list[list[Flow]], known: Facts, reviewed: frozenset[str]
+):
+    for flows in seen:
+        for f, r in ((known, reviewed), ({}, frozenset[str]())):
+            assert decide(policy, flows, f, reviewed=r) == decide(replace(policy), flows, f, reviewed=r)
