@@ -11,6 +11,7 @@ from dlp.core.message import Kind, Part
 from dlp.core.policy import TRANSFORMS, Ruling
 from dlp.core.ports import SessionVault
 from dlp.engine.matching import Index, whole_only
+from dlp.engine.tracing import BY_FIELD
 from dlp.engine.vault import Known, Origin
 
 STATE_OF: Mapping[str, State] = {
@@ -44,7 +45,8 @@ def spans_of(parts: Sequence[Part], findings: Sequence[Finding], wanted: Mapping
     """Return the spans to rewrite; `wanted` maps the number of a finding to its transform.
 
     Overlapping findings merge and never compete: the span is their union, the transform the strictest of theirs. The
-    widest finding speaks for the span, then the surest, then the first by name. A number is rewritten whole.
+    widest finding speaks for the span, then what the source declares, then the surest, then the first by name. A number
+    is rewritten whole.
     """
     by_part: dict[int, list[int]] = {}
     for number in wanted:
@@ -65,9 +67,10 @@ def spans_of(parts: Sequence[Part], findings: Sequence[Finding], wanted: Mapping
 
 
 def _span(part: Part, findings: Sequence[Finding], group: list[int], wanted: Mapping[int, str]) -> Span:
-    def weight(number: int) -> tuple[int, int, str]:
+    def weight(number: int) -> tuple[int, bool, int, str]:
         finding = findings[number]
-        return (finding.start - finding.end, -_CONFIDENCE[finding.confidence], finding.data_class)
+        guessed = finding.by != BY_FIELD  # what the source declares is known, whatever a classifier takes it for
+        return (finding.start - finding.end, guessed, -_CONFIDENCE[finding.confidence], finding.data_class)
 
     speaker = findings[min(group, key=weight)]
     start = min(findings[number].start for number in group)

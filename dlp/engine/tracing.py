@@ -20,6 +20,9 @@ from dlp.engine.vault import Known
 BY_TOKEN = "token"  # noqa: S105 - a name, no secret
 """What a finding says has seen it where it is one of the session's own tokens."""
 
+BY_FIELD = "field"
+"""What a finding says has seen it where the source declares its field to be of that class."""
+
 _BRACKET = re.compile(rb"\[~*[A-Z][A-Z0-9_]*_[1-9]")
 _LONG_RUN = re.compile(rb"[A-Za-z0-9+/_-]{16,}|%[0-9a-fA-F]{2}")
 _SHORT_RUN = re.compile(rb"[A-Za-z0-9+/_-]{6,}|%[0-9a-fA-F]{2}")
@@ -122,7 +125,7 @@ def field_findings(
         if part.kind is not Kind.KEY and part.text:
             for data_class, names in fields:
                 if names(part.path):
-                    yield Finding(number, 0, len(part.text), data_class, "field")
+                    yield Finding(number, 0, len(part.text), data_class, BY_FIELD)
 
 
 def unreadable(parts: Iterable[tuple[int, Part]], runs: Iterable[Encoded], past: Past, upstream: str) -> bool:
