@@ -24,7 +24,7 @@ BY_FIELD = "field"
 """What a finding says has seen it where the source declares its field to be of that class."""
 
 _BRACKET = re.compile(rb"\[~*[A-Z][A-Z0-9_]*_[1-9]")
-_LONG_RUN = re.compile(rb"[A-Za-z0-9+/_-]{16,}|%[0-9a-fA-F]{2}")
+_LONG_RUN = re.compile(rb"[A-Za-z0-9+/_-]{12,}|%[0-9a-fA-F]{2}")
 _SHORT_RUN = re.compile(rb"[A-Za-z0-9+/_-]{6,}|%[0-9a-fA-F]{2}")
 
 
