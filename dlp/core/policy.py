@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 from functools import cached_property, lru_cache
+from urllib.parse import unquote
 
 from dlp.core.errors import PluginError
 from dlp.core.label import OPAQUE, RAW, SANDBOX, TOKENISED, UNLISTED, DataClass, Level, State, Tracking, ancestors
@@ -485,6 +486,17 @@ def address(upstream: str) -> tuple[str, str, int]:
     scheme, _, rest = upstream.partition("://")
     host, _, port = rest.rpartition(":")
     return scheme, canonical_host(host), int(port) if port.isascii() and port.isdigit() else 0
+
+
+_KEPT_CODES = re.compile(r"%(25|2[fF]|5[cC])")
+
+
+def decoded_path(raw: str) -> str:
+    r"""Return the path of a request target, percent-decoded but for `/`, `\` and `%`: what those mean is not settled.
+
+    Patterns match both readings of a path that still holds such a code, see `Place.may_cover`.
+    """
+    return unquote(_KEPT_CODES.sub(r"%25\1", raw))
 
 
 def canonical_host(host: str) -> str:

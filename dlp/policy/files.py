@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,15 +40,21 @@ class Document:
     content: object
 
 
-def read_documents(path: Path, packs: Path, read: Read) -> tuple[Document, ...]:
-    """Return the policy's own file first, then those it uses, in the order in which they are named.
+def read_documents(path: Path, packs: Path, read: Read, catalogs: Iterable[Path] = ()) -> tuple[Document, ...]:
+    """Return the policy's own file first, then those it uses, in the order in which they are named, then `catalogs`.
 
     Raises:
-        YamlError: a file cannot be read or is not a policy, or `use:` names none.
+        YamlError: a file cannot be read or is not a policy, `use:` names none, or a plugin's catalog has rules.
 
     """
     documents: dict[Path, Document] = {}
     _collect(path, packs, read, documents)
+    for catalog in catalogs:
+        if catalog.resolve() not in documents:
+            _collect(catalog, packs, read, documents)
+            keys = documents[catalog.resolve()].keys
+            if "rules" in keys:
+                fail(keys["rules"], "rules belong into a policy: a plugin's catalog only says what there is")
     return tuple(documents.values())
 
 

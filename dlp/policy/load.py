@@ -36,15 +36,17 @@ _ENTITY = re.compile(r"[A-Z][A-Z0-9_]*")
 _OPAQUE = ClassSpec(OPAQUE, Level.INTERNAL, Tracking.NONE, "OPAQUE", "What the proxy cannot read.")
 
 
-def load_policy(path: Path, *, packs: Path, read: Read = Path.read_bytes) -> Policy:
+def load_policy(path: Path, *, packs: Path, read: Read = Path.read_bytes, catalogs: Iterable[Path] = ()) -> Policy:
     """Return the policy in `path`, composed with the files it uses; `packs` is the folder of the shipped ones.
+
+    `catalogs` are files of plugins: classes, sources and destinations of a service, and no rules.
 
     Raises:
         PolicyError: something in it is unknown, ambiguous or could never match; the text begins with the place.
 
     """
     try:
-        return _compile(read_documents(path, packs, read))
+        return _compile(read_documents(path, packs, read, catalogs))
     except YamlError as error:
         raise PolicyError(str(error)) from None
 

@@ -24,6 +24,7 @@ from dlp.core.policy import (
     canonical_host,
     carries_of,
     decide,
+    decoded_path,
     facts_of,
     fields_of,
     host_matches,
@@ -489,6 +490,11 @@ def test_hosts_are_compared_in_one_form():
     assert canonical_host("ü" * 80) == "ü" * 80  # no host is called so
     assert address("https://X.test:443") == ("https", "x.test", 443)
     assert address("https://x.test:") == ("https", "x.test", 0)
+
+
+def test_a_path_is_decoded_but_for_what_could_be_read_in_two_ways():
+    assert decoded_path("/a%20b/%C3%BC/%41+") == "/a b/ü/A+"
+    assert decoded_path("/a%2Fb%5cc%252e") == "/a%2Fb%5cc%252e"
 
 
 # --------------------------------------------------------------------------------------------------------- facts

@@ -367,3 +367,14 @@ def test_a_policy_needs_a_name(load: Load):
 def test_a_missing_file_is_told(tmp_path: Path):
     with pytest.raises(PolicyError, match="cannot be read: No such file or directory"):
         load_policy(tmp_path / "none.yaml", packs=PACKS)
+
+
+def test_a_plugins_catalog_adds_names_and_no_rules(tmp_path: Path):
+    (tmp_path / "policy.yaml").write_text("policy: P\nrules: [{name: a, data: acme, to: acme, then: allow}]")
+    catalog = tmp_path / "acme.yaml"
+    catalog.write_text("classes: {acme: {level: internal}}\ndestinations: {acme: {at: 'https://acme.test/**'}}")
+    policy = load_policy(tmp_path / "policy.yaml", packs=PACKS, catalogs=[catalog, catalog])
+    assert [place.name for place in policy.sinks] == ["acme"]
+    catalog.write_text("rules: [{name: b, then: allow}]")
+    with pytest.raises(PolicyError, match=r"acme\.yaml:1:8: rules belong into a policy"):
+        load_policy(tmp_path / "policy.yaml", packs=PACKS, catalogs=[catalog])
