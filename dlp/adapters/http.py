@@ -22,7 +22,7 @@ from dlp.adapters.fail_closed import FailClosed, logger, place
 from dlp.adapters.http_head import read_credentials
 from dlp.adapters.http_stream import Await, AwaitCompleted, HttpSide, Side
 from dlp.adapters.http_tls import Tls
-from dlp.adapters.limits import Limits
+from dlp.config import Limits
 from dlp.adapters.pool import Pool
 from dlp.adapters.resolver import Pinned, Resolution, Resolver
 from dlp.core.errors import DlpError
@@ -305,7 +305,7 @@ def _options(limits: Limits) -> options.Options:
     opts = options.Options()
     opts.add_option("validate_inbound_headers", bool, True, "")  # noqa: FBT003 - mitmproxy's signature
     opts.add_option("normalize_outbound_headers", bool, True, "")  # noqa: FBT003
-    opts.update(rawtcp=False, websocket=False, http3=False, tcp_timeout=limits.idle)
+    opts.update(rawtcp=False, websocket=False, http3=False, tcp_timeout=int(limits.idle))
     return opts
 
 

@@ -54,7 +54,7 @@ from mitmproxy.proxy.layers.tls import ClientTLSLayer, ServerTLSLayer
 from dlp.adapters import http_head, refusal
 from dlp.adapters.fail_closed import ClientGoneError, FailClosed
 from dlp.adapters.http_head import Head, Objection
-from dlp.adapters.limits import Limits
+from dlp.config import Limits
 from dlp.adapters.resolver import Barred, Pinned, Resolution
 from dlp.core.edit import Edit
 from dlp.core.errors import ParseError
@@ -69,6 +69,7 @@ from dlp.wire.repair import repair_headers
 
 OUTBOUND, INBOUND = Direction.OUTBOUND, Direction.INBOUND
 
+_MOST_STREAMS = 32  # of one HTTP/2 connection: each may fill a body's limit
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _TARGET = re.compile(rb"/[!-\"$-~]*|\*")
@@ -643,6 +644,11 @@ def _json(status: int, content: bytes, version: bytes) -> http.Response:
 # --- framing ----------------------------------------------------------------------------------------------------------
 
 
+def _drain(limits: Limits) -> int:
+    """Return how much of a refused body is read and thrown away, so that its sender gets to see the refusal."""
+    return 4 * limits.body + 1_000_000
+
+
 class _Http1Body(Http1Connection):
     """Reads a body as mitmproxy does, trailers included (mitmproxy raises on them, and the client hangs)."""
 
@@ -695,11 +701,11 @@ class ClientHttp1(_Http1Body, Http1Server):
         while (lines := self.buf.maybe_extract_lines()) == []:
             pass  # empty lines before a request are let pass (RFC 9112, 2.2)
         if lines is None:
-            if len(self.buf) > self._limits.head:
+            if len(self.buf) > self._limits.header:
                 yield from self._bad("The request's head is too long.")
             return
         try:
-            if sum(map(len, lines)) > self._limits.head:
+            if sum(map(len, lines)) > self._limits.header:
                 raise ValueError  # noqa: TRY301 - one way out for all bad heads
             request = self.request = http1.read_request_head([bytes(line) for line in lines])
             size = http1.expected_http_body_size(request)
@@ -717,7 +723,7 @@ class ClientHttp1(_Http1Body, Http1Server):
         """Read a body; once its refusal is out, only so much more of it."""
         if self.response is not None and isinstance(event, events.DataReceived):
             self._drained += len(event.data)
-            if self._drained > self._limits.drain:
+            if self._drained > _drain(self._limits):
                 yield commands.CloseConnection(self.conn)
                 self.state = self.done
                 return
@@ -725,7 +731,7 @@ class ClientHttp1(_Http1Body, Http1Server):
 
     def wait(self, event: events.Event) -> CommandGenerator[None]:
         """Hold back what a client sends before it has its answer."""
-        if isinstance(event, events.DataReceived) and len(self.buf) > self._limits.head + self._limits.body:
+        if isinstance(event, events.DataReceived) and len(self.buf) > self._limits.header + self._limits.body:
             yield commands.CloseConnection(self.conn)
             event = events.ConnectionClosed(self.conn)
         yield from super().wait(event)
@@ -759,7 +765,7 @@ class UpstreamHttp1(_Http1Body, Http1Client):
             return
         while (lines := self.buf.maybe_extract_lines()) is not None:
             try:
-                if sum(map(len, lines)) > self._limits.head:
+                if sum(map(len, lines)) > self._limits.header:
                     raise ValueError  # noqa: TRY301 - one way out for all bad heads
                 response = http1.read_response_head([bytes(line) for line in lines])
                 size = http1.expected_http_body_size(self.request, response)
@@ -773,7 +779,7 @@ class UpstreamHttp1(_Http1Body, Http1Client):
             self.state = self.read_body
             yield from self.state(event)
             return
-        if lines is not None or len(self.buf) > self._limits.head:
+        if lines is not None or len(self.buf) > self._limits.header:
             yield commands.CloseConnection(self.conn)
             yield ReceiveHttp(ResponseProtocolError(self.stream_id, "bad head", ErrorCode.GENERIC_SERVER_ERROR))
 
@@ -878,7 +884,7 @@ class ClientHttp2(Http2Server):
 
     def __init__(self, context: Context, limits: Limits) -> None:
         super().__init__(context)
-        self.h2_conn.local_settings.max_concurrent_streams = limits.streams
+        self.h2_conn.local_settings.max_concurrent_streams = _MOST_STREAMS
         self.h2_conn.local_settings.acknowledge()
 
 

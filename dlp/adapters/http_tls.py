@@ -49,7 +49,9 @@ class Tls:
                 "make one with `dlp init`"
             ) from None
         if not isinstance(key, ec.EllipticCurvePrivateKey):
-            raise ConfigError(f"{ca_file}: expected an elliptic key, got {type(key).__name__}; make one with `dlp init`")
+            raise ConfigError(
+                f"{ca_file}: expected an elliptic key, got {type(key).__name__}; make one with `dlp init`"
+            )
         self._authority_key = key
         # One key for all leaves, made anew at each start and never written: the authority's own stays out of handshakes.
         self._key = ec.generate_private_key(ec.SECP256R1())
@@ -121,9 +123,7 @@ class Tls:
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False
-            )
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False)
             .sign(self._authority_key, SHA256())
         )
 

@@ -29,7 +29,7 @@ from cryptography.x509.oid import NameOID
 
 from dlp.adapters import ca
 from dlp.adapters.http import HttpProxy
-from dlp.adapters.limits import Limits
+from dlp.config import Limits
 from dlp.adapters.resolver import Resolver
 from dlp.core.message import Direction, Message
 from dlp.core.outcome import Forward, Refuse
@@ -154,7 +154,9 @@ class FakeEngine:
     ) -> Refuse:
         del endpoint
         self.refusals.append((direction.value, kind))
-        return Refuse(kind, title, detail, "event", call.trace, direction=direction, next=following, retryable=retryable)
+        return Refuse(
+            kind, title, detail, "event", call.trace, direction=direction, next=following, retryable=retryable
+        )
 
     def outbound(self) -> list[Message]:
         return [message for message in self.messages if message.direction is Direction.OUTBOUND]
@@ -326,12 +328,16 @@ class World:
         self.hosts[name] = ("127.0.0.1", upstream.port)
         return upstream
 
-    def upstream_h2(self, name: str, body: bytes = b'{"ok": true}', trailers: tuple[tuple[str, str], ...] = ()) -> Upstream:
+    def upstream_h2(
+        self, name: str, body: bytes = b'{"ok": true}', trailers: tuple[tuple[str, str], ...] = ()
+    ) -> Upstream:
         """Start an HTTP/2 server."""
         upstream = Upstream()
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
+            connection = h2.connection.H2Connection(
+                h2.config.H2Configuration(client_side=False, header_encoding="utf-8")
+            )
             connection.initiate_connection()
             writer.write(connection.data_to_send())
             open_requests: dict[int, Received] = {}
@@ -392,7 +398,6 @@ def world(tmp_path: Path, authority: Authority) -> Iterator[World]:
     made = World(tmp_path, authority)
     yield made
     made.close()
-
 
 
 # --- mitmproxy as it comes, for comparison ------------------------------------------------------------------------------

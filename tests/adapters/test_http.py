@@ -104,7 +104,9 @@ def test_a_kept_connection_serves_many_requests(world):
 
 
 def test_edits_reach_the_upstream_and_the_client_with_the_right_length(world):
-    upstream = world.upstream("api.test", b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello")
+    upstream = world.upstream(
+        "api.test", b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"
+    )
 
     def judge(_call: Call, message: Message) -> Forward:
         number, part = next(
@@ -210,7 +212,9 @@ def basic(user: str, password: str) -> str:
 def test_without_the_identity_of_an_open_session_nothing_is_forwarded(world, credentials, scheme):
     upstream = world.listener("api.test")
     world.start()
-    proxy = world.bare_url if credentials is None else f"http://{credentials[0]}:{credentials[1]}@{world.host}:{world.port}"
+    proxy = (
+        world.bare_url if credentials is None else f"http://{credentials[0]}:{credentials[1]}@{world.host}:{world.port}"
+    )
     _, _, said = curl(world, f"{scheme}://api.test/", "--verbose", proxy=proxy)
     assert "407" in said
     assert "proxy-authenticate: basic" in said.lower()
@@ -290,7 +294,9 @@ def test_an_exchange_after_a_refused_one_goes_through_on_the_same_connection(wor
         session.trust_env = False
         session.proxies = {"https": world.url}
         session.verify = str(world.ca_file)
-        statuses = [session.post(f"https://api.test{path}", data="x", timeout=10).status_code for path in ("/no", "/yes")]
+        statuses = [
+            session.post(f"https://api.test{path}", data="x", timeout=10).status_code for path in ("/no", "/yes")
+        ]
     assert statuses == [403, 200]
     assert len(upstream.requests) == 1
 
@@ -400,4 +406,3 @@ def test_the_own_host_tells_a_session_about_itself(world):
 def test_the_own_host_asks_for_identity_as_well(world):
     world.start()
     assert curl(world, "http://proxy.dlp/session", proxy=world.bare_url)[0] == 407
-

@@ -20,7 +20,7 @@ import pytest
 
 from dlp.adapters import http, http_stream, resolver
 from dlp.adapters.http import ClientConnection
-from dlp.adapters.limits import Limits
+from dlp.config import Limits
 from dlp.core.edit import Edit
 from dlp.core.message import Direction, Message
 from dlp.core.outcome import Forward, Refuse
@@ -170,7 +170,9 @@ def test_bytes_in_a_tunnel_that_are_neither_tls_nor_http_go_nowhere(world, front
 
 def test_an_upgrade_and_a_101_do_not_become_a_tunnel(world, front):
     world.upstream(
-        "api.test", b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: raw\r\nConnection: Upgrade\r\n\r\npast-all-hooks", tls=False
+        "api.test",
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: raw\r\nConnection: Upgrade\r\n\r\npast-all-hooks",
+        tls=False,
     )
     at = front("forward")
     with socket.create_connection((at.host, at.port), timeout=5) as client:
@@ -184,7 +186,9 @@ def test_an_upgrade_and_a_101_do_not_become_a_tunnel(world, front):
 
 def test_a_101_that_nobody_asked_for_is_refused(world, front):
     world.upstream(
-        "api.test", b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: raw\r\nConnection: Upgrade\r\n\r\npast-all-hooks", tls=False
+        "api.test",
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: raw\r\nConnection: Upgrade\r\n\r\npast-all-hooks",
+        tls=False,
     )
     at = front("forward")
     with socket.create_connection((at.host, at.port), timeout=5) as client:
@@ -333,7 +337,8 @@ def test_trailers_of_a_request_are_refused_cleanly(world, front):
     at = front("forward")
     with socket.create_connection((at.host, at.port), timeout=5) as client:
         client.sendall(
-            b"POST http://api.test/ HTTP/1.1\r\nHost: api.test\r\nTransfer-Encoding: chunked\r\n\r\n" + CHUNKED_WITH_TRAILER
+            b"POST http://api.test/ HTTP/1.1\r\nHost: api.test\r\nTransfer-Encoding: chunked\r\n\r\n"
+            + CHUNKED_WITH_TRAILER
         )
         reply = read_all(client, 1.0)
     assert (reply == b"") is at.naive  # mitmproxy leaves the client hanging
@@ -342,7 +347,9 @@ def test_trailers_of_a_request_are_refused_cleanly(world, front):
 
 
 def test_trailers_of_a_response_are_refused_cleanly(world, front):
-    world.upstream("api.test", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + CHUNKED_WITH_TRAILER, tls=False)
+    world.upstream(
+        "api.test", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + CHUNKED_WITH_TRAILER, tls=False
+    )
     at = front("forward")
     with socket.create_connection((at.host, at.port), timeout=5) as client:
         client.sendall(b"GET http://api.test/ HTTP/1.1\r\nHost: api.test\r\n\r\n")
@@ -482,7 +489,9 @@ def test_a_request_that_says_two_things_about_where_it_goes_is_refused(world, he
 def test_a_tunnel_inside_a_tunnel_is_refused(world):
     upstream = world.upstream("api.test")
     world.start(bound=True)
-    reply = in_tunnel(world, "api.test:443", "api.test", b"CONNECT evil.test:443 HTTP/1.1\r\nHost: evil.test:443\r\n\r\n")
+    reply = in_tunnel(
+        world, "api.test:443", "api.test", b"CONNECT evil.test:443 HTTP/1.1\r\nHost: evil.test:443\r\n\r\n"
+    )
     assert b"urn:dlp:refusal:protocol" in reply
     assert upstream.requests == []
 
@@ -567,4 +576,3 @@ def test_the_port_of_the_dns_is_no_destination(world):
     world.start(bound=True)
     status, body = curl(world, "http://dns.test:53/")
     assert (status, b"urn:dlp:refusal:destination" in body) == (403, True)
-
