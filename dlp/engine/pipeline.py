@@ -111,6 +111,24 @@ class _Work:
     approval: str = ""
 
     @cached_property
+    def disguised(self) -> frozenset[str]:
+        """Keys in which something was found: no path that leads through one is recorded as it is."""
+        labelled = {finding.part for finding in self.findings}
+        return frozenset(part.text for number, part in self.looked_at if number in labelled and part.kind is Kind.KEY)
+
+    def path(self, part: Part) -> str:
+        """Return a part's path as it may be recorded."""
+        return tracing.shown_path(part.path, self.disguised)
+
+    @property
+    def upstream(self) -> str:
+        """The upstream as it may be recorded: a host that no destination names, or with a label in it, is masked."""
+        upstream = self.message.endpoint.upstream
+        in_host = any(self.parts[finding.part].path.startswith("host/") for finding in self.findings)
+        named = self.route.sink is not None and not in_host
+        return upstream if named else tracing.shown_upstream(upstream, self.past)
+
+    @cached_property
     def outbound(self) -> bool:
         return self.message.direction is Direction.OUTBOUND
 
@@ -218,7 +236,7 @@ class Engine:
                     agent=call.session.agent,
                     direction=direction.value,
                     protocol=at.protocol,
-                    upstream=at.upstream,
+                    upstream=tracing.shown_upstream(at.upstream, self._pasts.get(call.session.id)),
                     operation=at.operation,
                     source="",
                     sink="",
@@ -259,7 +277,8 @@ class Engine:
             facts.setdefault(name, fact)
         specs = facts_of(self.policy, endpoint, inbound=not work.outbound)
         if specs:
-            facts.update(_declared(specs, message, work.past))
+            for name, fact in _declared(specs, message, work.past).items():
+                facts.setdefault(name, fact)  # what the orchestrator stated stands
         facts |= {
             "method": endpoint.operation,
             "operation": endpoint.operation,
@@ -270,8 +289,9 @@ class Engine:
             "path": endpoint.path,
             "direction": message.direction.value,
             "agent": info.agent,
-            "purpose": info.purpose,
         }
+        if info.purpose:
+            facts["purpose"] = info.purpose
         work.facts = facts
         if work.outbound:
             work.route = sink_of(self.policy, endpoint, facts)
@@ -460,7 +480,7 @@ class Engine:
             "purpose": work.call.session.purpose,
             "direction": work.message.direction.value,
             "destination": work.route.sink,
-            "upstream": work.message.endpoint.upstream,
+            "upstream": work.upstream,
             "operation": work.message.endpoint.operation,
             "rules": sorted({ruling.rule for ruling in asked}),
             "says": sorted({ruling.says for ruling in asked if ruling.says}),
@@ -477,7 +497,7 @@ class Engine:
                 }
                 for note in self._notes(work)
             ],
-            "parts": [{"path": part.path, "length": len(part.text)} for part in work.message.parts],
+            "parts": [{"path": work.path(part), "length": len(part.text)} for part in work.message.parts],
             "preview": work.past.seal.seal(_preview(work).encode("utf-8", "replace"), b"preview").hex(),
             "event": work.event,
             "trace": work.call.trace,
@@ -514,7 +534,7 @@ class Engine:
         for span, (_, text) in zip(spans, replaced, strict=True):
             if span.transform == "tokenize":
                 labels = {Label(work.findings[n].data_class, RAW, work.findings[n].source) for n in span.findings}
-                work.past.vault.note(text, labels, Origin(work.event, work.parts[span.part].path, "tokenize"))
+                work.past.vault.note(text, labels, Origin(work.event, work.path(work.parts[span.part]), "tokenize"))
             edits.append(Edit(span.part, span.start, span.end, self._transform(work, span, text)))
         if rewriting.leftovers(work.parts, [edit for edit in edits if edit.end > edit.start], replaced):
             raise PolicyError("an edited part still holds the value that was to be replaced")
@@ -572,7 +592,7 @@ class Engine:
         edits = []
         for span in spans:
             part, text = work.parts[span.part], _text(work.parts, span)
-            origin = Origin(work.event, part.path, span.transform)
+            origin = Origin(work.event, work.path(part), span.transform)
             classes = {work.findings[number].data_class for number in span.findings}
             if span.transform == "tokenize":
                 labels = {Label(data_class, TOKENISED, source) for data_class in classes}
@@ -604,7 +624,7 @@ class Engine:
         """Record that data enters the sandbox in a state: as taint, and as a value to look for unless `text` is ""."""
         past = work.past
         label = Label(finding.data_class, state, finding.source)
-        path = work.parts[finding.part].path
+        path = work.path(work.parts[finding.part])
         origin = Origin(work.event, path, span.transform if span else "")
         past.ledger.taint(label, origin)
         if not text or finding.data_class == OPAQUE:
@@ -703,7 +723,7 @@ class Engine:
             agent=info.agent,
             direction=work.message.direction.value,
             protocol=endpoint.protocol,
-            upstream=endpoint.upstream,
+            upstream=work.upstream,
             operation=endpoint.operation,
             source=work.source,
             sink=work.route.sink or "",
@@ -734,7 +754,7 @@ class Engine:
             else:
                 finding, known = work.findings[flow.finding], work.known.get(flow.finding)
                 origin = known.origin if known else Origin()
-                path, form = work.parts[finding.part].path, finding.form
+                path, form = work.path(work.parts[finding.part]), finding.form
                 ruling = work.rulings.get(flow.finding)
                 transform = ruling.transform if ruling else ""
             key = (label, form, transform)
@@ -870,5 +890,5 @@ def _preview(work: _Work) -> str:
         wanted = {n: "redact" for n, finding in enumerate(work.findings) if finding.part == number}
         spans = rewriting.spans_of(work.parts, work.findings, wanted) if wanted else []
         edits = [Edit(number, span.start, span.end, f"<{span.finding.data_class}>") for span in spans]
-        lines.append(f"{part.path}: {apply_edits(part.text, edits)[:_PREVIEW]}")
+        lines.append(f"{work.path(part)}: {apply_edits(part.text, edits)[:_PREVIEW]}")
     return "\n".join(lines[:_PREVIEW_LINES])

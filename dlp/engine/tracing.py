@@ -4,7 +4,7 @@ Pure but for reading a session's past. The classifiers' findings come from elsew
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from dlp.core.finding import Finding
@@ -192,3 +192,36 @@ def flows_of(findings: Sequence[Finding], parts: Sequence[Part], sink: Route) ->
         )
         for number, finding in enumerate(findings)
     ]
+
+
+_PLAIN_STEP = re.compile(r"[\w$@.:\[\]-]{0,64}")
+
+
+def shown_path(path: str, hidden: Collection[str]) -> str:
+    """Return a part's path as it may be recorded: steps that hold a labelled text, or look like no name, become `*`.
+
+    A key can be a value in disguise, and then so is a path that leads through it.
+    """
+    steps = path.split("/")
+    if not hidden and all(_PLAIN_STEP.fullmatch(step) for step in steps):
+        return path
+    return "/".join(
+        step if _PLAIN_STEP.fullmatch(step) and step.replace("~1", "/").replace("~0", "~") not in hidden else "*"
+        for step in steps
+    )
+
+
+_LONG_LABEL = 20
+
+
+def shown_upstream(upstream: str, past: Past | None) -> str:
+    """Return an upstream as it may be recorded where no rule named it: labels that could be a value become `*`."""
+    scheme, _, address = upstream.partition("://")
+    host, colon, port = address.rpartition(":")
+    return f"{scheme}://{'.'.join(_shown_label(label, past) for label in host.split('.'))}{colon}{port}"
+
+
+def _shown_label(label: str, past: Past | None) -> str:
+    index = past.index if past is not None else None
+    told = len(label) > _LONG_LABEL or any(decoding.text is not None for decoding in decodings(label))
+    return "*" if told or (index and (index.whole(label) or index.find(label))) else label

@@ -122,3 +122,18 @@ def test_a_class_of_too_many_values_is_carried_by_the_session(past: Past):
     past.ledger.taint(Label(EMAIL, RAW, "hr"), Origin("e1"))
     past.ledger.mark("coarse", [EMAIL.encode()])
     assert list(tracing.carried(policy(Tracking.VALUE), past.ledger, Route("sandbox", "public"), opaque=False))
+
+
+def test_a_path_through_a_value_is_not_recorded():
+    assert tracing.shown_path("/rows/0/email", ()) == "/rows/0/email"
+    assert tracing.shown_path(f"/people/{MAIL}/age", ()) == "/people/maria.gonzalez@acme.org/age"
+    assert tracing.shown_path(f"/people/{MAIL}/age", {MAIL}) == "/people/*/age"
+    assert tracing.shown_path("/a~1b/x", {"a/b"}) == "/*/x"
+    assert tracing.shown_path("/a sentence that is no name/x", ()) == "/*/x"
+
+
+def test_a_host_that_could_hold_a_value_is_not_recorded(past: Past):
+    past.vault.note("Quandt-Oelsner", [Label(EMAIL, RAW, "hr")], Origin("e1"))
+    shown = tracing.shown_upstream("https://Quandt-Oelsner.6d61726961.evil.test:443", past)
+    assert shown == "https://*.*.evil.test:443"
+    assert tracing.shown_upstream("https://api.example.com:8443", None) == "https://api.example.com:8443"
