@@ -172,7 +172,9 @@ def _verbatim(data: bytes, media: MediaType, decoding: Decoding) -> bool:
 def _document(data: bytes, media: MediaType, decoding: Decoding | None, prefix: str, depth: int) -> Document:
     try:
         if decoding is not None:
-            return text_document(data, decoding, lambda text: _read(text, media, prefix, decoding))
+            return text_document(
+                data, decoding, lambda text: _read(text, media, prefix, decoding), lambda again: _decode(again, media)
+            )
         if depth >= MAX_NESTING:
             raise ParseError(f"multipart: nested more than {MAX_NESTING} deep")  # noqa: TRY301 - one way to opaque
 
@@ -186,8 +188,8 @@ def _document(data: bytes, media: MediaType, decoding: Decoding | None, prefix: 
 
 def _section(data: bytes, content_type: str, prefix: str, depth: int) -> Document:
     """Return what one section of a multipart body holds."""
-    if not data:
-        return text_document(data, Decoding(""), lambda text: _read(text, MediaType("text/plain", {}), prefix, None))
+    if not data:  # A field left empty is a text to be filled in, whatever its type.
+        content_type = "text/plain"
     try:
         media = read_media_type(content_type)
         decoding = None if media.name.startswith("multipart/") else _decode(data, media)
@@ -196,7 +198,7 @@ def _section(data: bytes, content_type: str, prefix: str, depth: int) -> Documen
     return _document(data, media, decoding, prefix, depth)
 
 
-def _read(text: str, media: MediaType, prefix: str, decoding: Decoding | None) -> Reading:
+def _read(text: str, media: MediaType, prefix: str, decoding: Decoding) -> Reading:
     """Read a text in the format that its type names, or that it turns out to be in."""
     name = media.name
     if name in _NDJSON or name in _JSON or name.endswith("+json"):
@@ -217,7 +219,7 @@ def _read(text: str, media: MediaType, prefix: str, decoding: Decoding | None) -
     return _read_as(name, text, media, prefix, decoding)
 
 
-def _read_as(name: str, text: str, media: MediaType, prefix: str, decoding: Decoding | None) -> Reading:
+def _read_as(name: str, text: str, media: MediaType, prefix: str, decoding: Decoding) -> Reading:
     if name == _FORM:
         return Reading(_leaves(read_form, text, prefix))
     if name in _CSV:
@@ -234,10 +236,10 @@ def _read_as(name: str, text: str, media: MediaType, prefix: str, decoding: Deco
     return Reading(_leaves(read_plain, text, prefix))
 
 
-def _agree(declared: str, decoding: Decoding | None) -> None:
+def _agree(declared: str, decoding: Decoding) -> None:
     """Raise ParseError if an XML declaration names a charset in which the text would read differently."""
     charset = known_charset(declared)
-    if decoding is None or charset in ("", "utf-8") or decoding.charset.startswith(charset):
+    if charset in ("", "utf-8") or decoding.charset.startswith(charset):
         return
     if charset.startswith(_NOT_UTF8) or not decoding.text.isascii():
         raise ParseError("xml: it declares one charset and is written in another")

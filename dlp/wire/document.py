@@ -38,8 +38,13 @@ def opaque_document(path: str, length: int, why: str) -> Document:
     return Document((Part(path, "", Kind.OPAQUE, length=length, why=why),), write)
 
 
-def text_document(data: bytes, decoding: Decoding, read: Callable[[str], Reading]) -> Document:
-    """Return the document that `data`, decoded already, holds; `read` chooses the format and reads it."""
+def text_document(
+    data: bytes, decoding: Decoding, read: Callable[[str], Reading], decode: Callable[[bytes], Decoding]
+) -> Document:
+    """Return the document that `data`, decoded already, holds; `read` chooses the format and reads it.
+
+    `decode` is what made `decoding` of `data`: what is written must be decoded likewise.
+    """
     reading = read(decoding.text)
     parts, places = tuple(reading.leaves.parts), reading.leaves.places
 
@@ -51,7 +56,10 @@ def text_document(data: bytes, decoding: Decoding, read: Callable[[str], Reading
         # the other formats (by looking like another format).
         if not reading.json or any(parts[index].kind is Kind.KEY for index in edits):
             _check(parts, edits, read(text), markup=reading.markup)
-        return write_text(text, decoding)
+        written = write_text(text, decoding)
+        if not reading.json and decode(written).text != text:
+            raise ParseError("edit: with it the body would be read in another charset")
+        return written
 
     return Document(parts, write)
 

@@ -24,7 +24,7 @@ def test_an_opaque_document_says_why_and_cannot_be_written():
 
 def test_a_charset_with_two_ways_to_write_a_text_is_read_and_not_edited():
     data = b"\x87\x90 x"  # an NEC extension that everyone writes as 81 E0
-    document = text_document(data, read_text(data, "cp932"), plain)
+    document = text_document(data, read_text(data, "cp932"), plain, read_text)
     assert document.parts[0].text == "≒ x"
     with pytest.raises(ParseError, match="two ways"):
         document.write({0: [Edit(0, 2, 3, "y")]})
@@ -32,4 +32,4 @@ def test_a_charset_with_two_ways_to_write_a_text_is_read_and_not_edited():
 
 def test_a_byte_order_mark_stays():
     data = b"\xff\xfeh\0i\0"
-    assert text_document(data, read_text(data), plain).write({0: [Edit(0, 0, 1, "J")]}) == b"\xff\xfeJ\0i\0"
+    assert text_document(data, read_text(data), plain, read_text).write({0: [Edit(0, 0, 1, "J")]}) == b"\xff\xfeJ\0i\0"
