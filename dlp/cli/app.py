@@ -13,13 +13,16 @@ from dlp.core.policy import Policy
 from dlp.core.ports import Clock, Random, Store
 from dlp.engine.approvals import Approvals
 from dlp.engine.audit import Audit
-from dlp.engine.classify import Classifier, ClassifierConfig, build_classifier
+from dlp.engine.classify import MODEL_ENTITIES, Classifier, ClassifierConfig, build_classifier
 from dlp.engine.keys import load_key
 from dlp.engine.pipeline import Engine
 from dlp.engine.sessions import Sessions
 from dlp.hooks.host import Host, load_host
 from dlp.policy.load import load_policy
 from dlp.stores.sqlite import SqliteStore
+
+_HAS_MODEL = "dlp_presidio"
+"""The plugin that has the language model, and so takes `ner` from the proxy's own settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ def build(settings: Settings, *, clock: Clock = time.time, random: Random = os.u
     classifying = classifier_config(settings, policy)
     host = load_host(classifying.plugins)
     classifier = build_classifier(classifying)
+    _check_model(settings, policy, classifier)
     store = SqliteStore(store_file(settings), power=settings.durability == "power")
     try:
         audit = Audit(audit_file(settings), power=settings.durability == "power")
@@ -85,9 +89,27 @@ def build(settings: Settings, *, clock: Clock = time.time, random: Random = os.u
 
 def classifier_config(settings: Settings, policy: Policy) -> ClassifierConfig:
     """Return what builds the classifier of these settings, here and in worker processes."""
-    return ClassifierConfig(plugin_settings(settings), tuple(policy.classes.values()), settings.state / "cache")
+    return ClassifierConfig(
+        plugin_settings(settings, ner=policy.ner), tuple(policy.classes.values()), settings.state / "cache"
+    )
 
 
-def plugin_settings(settings: Settings) -> tuple[tuple[str, Mapping[str, object]], ...]:
-    """Return the plugins to load, each with its own settings."""
-    return tuple((plugin.name, plugin.settings) for plugin in settings.plugins)
+def plugin_settings(settings: Settings, *, ner: bool = True) -> tuple[tuple[str, Mapping[str, object]], ...]:
+    """Return the plugins to load, each with its own settings; `ner` is whether the policy wants the model."""
+    model = {"ner": settings.ner if ner else "off"}
+    return tuple(
+        (plugin.name, {**model, **plugin.settings} if plugin.name == _HAS_MODEL else plugin.settings)
+        for plugin in settings.plugins
+    )
+
+
+def _check_model(settings: Settings, policy: Policy, classifier: Classifier) -> None:
+    """Stop the start where classes would go unseen for want of the language model, and nobody has said so."""
+    if not policy.ner or classifier.needs_model:
+        return
+    lost = sorted(spec.name for spec in policy.classes.values() if spec.entities and spec.entities <= MODEL_ENTITIES)
+    if lost:
+        raise ConfigError(
+            f"{settings.policy}: only the language model can find {', '.join(lost)}, and there is none in use; install "
+            "the extra `ner` and leave ner: on, or say `ner: off` in the policy to do without"
+        )

@@ -1,5 +1,7 @@
 """`dlp audit`: what happened, in names and counts."""
 
+import contextlib
+import os
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -30,18 +32,16 @@ def tail(
 ) -> None:
     """Show the last events."""
     path = audit_file(load_settings(config))
+    if follow:
+        for event in _followed(path, lines):
+            typer.echo(orjson.dumps(event).decode() if json else _line(event))  # flushed, unlike print into a pipe
+        return
     last = deque(read(path) if path.exists() else (), maxlen=lines)
     if json:
         for event in last:
             say_json(event)
-    elif not follow:
-        _table(last)
     else:
-        for event in last:
-            say(_line(event))
-    if follow:
-        for event in _followed(path):
-            say(orjson.dumps(event).decode() if json else _line(event))
+        _table(last)
 
 
 @app.command("trace")
@@ -113,23 +113,27 @@ def _items(event: Event, name: str) -> list[dict[str, object]]:
     return items if isinstance(items, list) else []
 
 
-def _followed(path: Path) -> Iterator[Event]:
-    """Yield what is written from now on, for ever; a log that is rotated is followed into the new file."""
-    inode, offset, rest = 0, path.stat().st_size if path.exists() else 0, b""
-    inode = path.stat().st_ino if path.exists() else 0
+def _followed(path: Path, lines: int) -> Iterator[Event]:
+    """Yield the last events, then what is written from now on, for ever; a log that was rotated is followed anew."""
+    inode, offset, rest, first = 0, 0, b"", True
     while True:
-        if path.exists():
-            with path.open("rb") as file:
-                if inode and path.stat().st_ino != inode:
-                    offset, rest = 0, b""
-                inode = path.stat().st_ino
-                file.seek(offset)
-                new = file.read()
-                offset += len(new)
-            *lines, rest = (rest + new).split(b"\n")
-            for line in filter(None, lines):
-                try:
-                    yield orjson.loads(line)
-                except orjson.JSONDecodeError:
-                    continue
+        with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+            now = os.fstat(file.fileno())
+            if now.st_ino != inode:
+                inode, offset, rest = now.st_ino, 0, b""
+            file.seek(offset)
+            new = file.read()
+            offset += len(new)
+            *whole, rest = (rest + new).split(b"\n")
+            events = [event for line in whole if (event := _parsed(line)) is not None]
+            yield from events[max(len(events) - lines, 0) :] if first else events
+        first = False
         time.sleep(_POLL_SECONDS)
+
+
+def _parsed(line: bytes) -> Event | None:
+    try:
+        event = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    return event if isinstance(event, dict) else None

@@ -1,0 +1,60 @@
+from pathlib import Path
+
+import pytest
+
+from dlp.cli.state import opened
+from dlp.engine.approvals import Approval
+
+from .conftest import Run
+
+
+@pytest.fixture
+def asked(proxy: Run):
+    assert proxy
+    with opened(Path("dlp.yaml")) as state:
+        summary = {"rule": "pay in Slack", "says": "A manager agrees.", "parts": [{"path": "/text", "length": 12}]}
+        return state.approvals.request("s1", "b1", summary, ("manager",), 60)
+
+
+def _granted() -> tuple[str, ...]:
+    with opened(Path("dlp.yaml")) as state:
+        return state.approvals.grant("s1", "b1")
+
+
+def test_what_waits_is_listed_and_shown(proxy: Run, asked: Approval):
+    assert [told["approval"] for told in proxy("approvals", "list", "--json").json] == [asked.id]
+    assert asked.id in proxy("approvals", "list").out
+    shown = proxy("approvals", "show", asked.id).out
+    for word in ("s1", "pending", "manager", "pay in Slack", "/text"):
+        assert word in shown
+    assert proxy("approvals", "show", asked.id, "--json").json["summary"]["parts"] == [{"path": "/text", "length": 12}]
+
+
+def test_an_approver_agrees(proxy: Run, asked: Approval):
+    assert _granted() == ()
+    told = proxy("approvals", "approve", asked.id, "--as", "manager")
+    assert (told.code, told.out) == (0, f"approval {asked.id} is approved, by manager\n")
+    assert _granted() == ("manager",)
+    assert proxy("approvals", "list").out == "Nothing waits for an answer.\n"
+    assert proxy("approvals", "list", "--all", "--json").json[0]["answer"] == "approved"
+
+
+def test_an_approver_denies(proxy: Run, asked: Approval):
+    assert proxy("approvals", "deny", asked.id, "--as", "manager", "--json").json["answer"] == "denied"
+    assert _granted() == ()
+
+
+def test_nobody_else_answers(proxy: Run, asked: Approval):
+    for role in ("intern", "s1", ""):
+        told = proxy("approvals", "approve", asked.id, "--as", role)
+        assert (told.code, "expected one of: manager" in told.err) == (2, True)
+    assert proxy("approvals", "approve", asked.id).code == 2
+    assert _granted() == ()
+
+
+@pytest.mark.parametrize(
+    "arguments", [["show", "x"], ["approve", "x", "--as", "manager"], ["deny", "x", "--as", "manager"]]
+)
+def test_an_unknown_approval_is_an_error(proxy: Run, arguments: list[str]):
+    told = proxy("approvals", *arguments)
+    assert (told.code, "there is none" in told.err) == (2, True)

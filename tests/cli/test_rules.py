@@ -1,0 +1,92 @@
+from pathlib import Path
+
+from .conftest import Run
+
+POLICY = """\
+policy: Small
+version: "1"
+use: [base]
+destinations:
+  slack: {at: https://slack.test/**}
+rules:
+  - {name: mail addresses, says: May go to Slack., data: pii.email, to: slack, then: allow}
+  - {name: cards, says: Never., data: pii.card, to: slack, then: block}
+"""
+
+TESTS = """\
+policy: policy.yaml
+tests:
+  - name: an address passes
+    message: {outbound: POST https://slack.test/x, labels: [{data: pii.email}]}
+    expect: {verdict: %s}
+"""
+
+BODIES = """\
+policy: policy.yaml
+tests:
+  - name: a card in a body is refused
+    message: {outbound: POST https://slack.test/x, json: {text: "pay with 4111 1111 1111 1111"}}
+    expect: {verdict: block, rule: cards, matches: cards}
+  - name: a text without anything passes
+    message: {outbound: POST https://slack.test/x, text: nothing here}
+    expect: {verdict: allow}
+  - name: this one is wrong
+    message: {outbound: POST https://slack.test/x, text: nothing here}
+    expect: {verdict: block, rule: cards, missing: a review, matches: cards}
+"""
+
+
+def test_a_good_policy_is_counted(proxy: Run, folder: Path):
+    (folder / "other.yaml").write_text(POLICY)
+    told = proxy("rules", "check", "other.yaml")
+    assert (told.code, told.out.startswith("other.yaml: Small: ok (")) == (0, True)
+    assert proxy("rules", "check", "other.yaml", "--json").json["destinations"] == 1
+    assert proxy("rules", "check", "--json").json["ok"] is True
+
+
+def test_a_bad_policy_is_a_finding_with_its_place(proxy: Run, folder: Path):
+    (folder / "policy.yaml").write_text(POLICY.replace("then: block", "then: blok"))
+    told = proxy("rules", "check")
+    assert (told.code, told.out) == (1, "")
+    assert "policy.yaml:8:" in told.err
+    assert "blok" in told.err
+    told = proxy("rules", "check", "--json")
+    assert (told.code, told.json["ok"]) == (1, False)
+
+
+def test_a_test_that_holds_and_one_that_does_not(proxy: Run, folder: Path):
+    (folder / "policy.yaml").write_text(POLICY)
+    (folder / "good.yaml").write_text(TESTS % "allow")
+    (folder / "bad.yaml").write_text(TESTS % "block")
+    assert proxy("rules", "test", "good.yaml").out == "1 passed, 0 failed\n"
+    told = proxy("rules", "test", "good.yaml", "bad.yaml")
+    assert told.code == 1
+    assert "FAILED bad.yaml:3: an address passes" in told.out
+    assert "expected the verdict block, got allow by the rule mail addresses" in told.out
+    assert told.out.endswith("1 passed, 1 failed\n")
+    told = proxy("rules", "test", "bad.yaml", "--json")
+    assert (told.code, told.json["failed"]) == (1, 1)
+
+
+def test_a_test_with_a_body_goes_through_the_whole_wall(proxy: Run, folder: Path):
+    (folder / "policy.yaml").write_text(POLICY)
+    (folder / "tests.yaml").write_text(BODIES)
+    told = proxy("rules", "test", "tests.yaml", "--json")
+    assert told.code == 1
+    assert [one["differences"] for one in told.json["tests"]] == [
+        [],
+        [],
+        [
+            "expected the verdict block, got allow",
+            "expected the rule cards, got none",
+            "expected a review to be missing, got nothing",
+            "expected the rule cards to match, got none",
+        ],
+    ]
+
+
+def test_a_file_that_is_missing_or_wrong_is_misuse(proxy: Run, folder: Path):
+    (folder / "wrong.yaml").write_text("tests: []")
+    for name in ("missing.yaml", "wrong.yaml"):
+        told = proxy("rules", "test", name)
+        assert (told.code, name in told.err) == (2, True)
