@@ -1,12 +1,12 @@
 """`dlp approvals`: what waits for a person, and their answers."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from dlp.cli.common import CONFIG, Config, Json, say, say_json, say_table, when
-from dlp.cli.state import opened
-from dlp.core.errors import ConfigError
+from dlp.cli.state import State, opened
+from dlp.core.errors import ConfigError, StoreError
 from dlp.engine.approvals import Answer, Approval
 
 app = typer.Typer(no_args_is_help=True, help="Answer what the proxy asks a person.")
@@ -33,7 +33,7 @@ def list_(
                 approval.id,
                 approval.answer,
                 approval.session,
-                str(approval.summary.get("rule", "")),
+                _words(approval.summary.get("rules", "")),
                 ", ".join(approval.approvers),
                 when(approval.until),
             )
@@ -45,13 +45,15 @@ def list_(
 
 @app.command()
 def show(approval: Name, *, json: Json = False, config: Config = CONFIG) -> None:
-    """Show what is asked, without any value."""
+    """Show what is asked, with a preview that has a class in the place of each labelled value."""
     with opened(config) as state:
         found = state.approvals.status(approval)
-    if found is None:
-        raise ConfigError(f"approval {approval}: there is none; `dlp approvals list` shows those that wait")
+        if found is None:
+            raise ConfigError(f"approval {approval}: there is none; `dlp approvals list` shows those that wait")
+        preview = _preview(state, found)
+    told = _told(found)
     if json:
-        say_json(_told(found))
+        say_json(told | ({"preview": preview} if preview else {}))
         return
     rows = [
         ("session", found.session),
@@ -59,7 +61,8 @@ def show(approval: Name, *, json: Json = False, config: Config = CONFIG) -> None
         ("approvers", ", ".join(found.approvers)),
         ("asked", when(found.asked)),
         ("until", when(found.until)),
-        *((name, _words(value)) for name, value in found.summary.items()),
+        *((name, _words(value)) for name, value in told["summary"].items()),
+        *([("preview", preview)] if preview else []),
     ]
     say_table(("", approval), rows, empty="")
 
@@ -85,7 +88,18 @@ def _answer(name: str, role: str, config: Config, *, approve: bool, json: bool) 
         say(f"approval {found.id} is {found.answer}, by {found.by}")
 
 
-def _told(approval: Approval) -> dict[str, object]:
+def _preview(state: State, approval: Approval) -> str:
+    """Return the preview, which is kept sealed under its session's key: what no label covers may still be private."""
+    sealed = approval.summary.get("preview")
+    if not isinstance(sealed, str):
+        return ""
+    try:
+        return state.sessions.seal(approval.session).open(bytes.fromhex(sealed), b"preview").decode()
+    except StoreError:
+        return "It cannot be read any more: the session was closed, which destroyed its key."
+
+
+def _told(approval: Approval) -> dict[str, Any]:
     return {
         "approval": approval.id,
         "answer": approval.answer,
@@ -94,7 +108,7 @@ def _told(approval: Approval) -> dict[str, object]:
         "asked": approval.asked,
         "until": approval.until,
         "by": approval.by,
-        "summary": dict(approval.summary),
+        "summary": {name: value for name, value in approval.summary.items() if name != "preview"},
     }
 
 

@@ -30,6 +30,20 @@ def test_what_waits_is_listed_and_shown(proxy: Run, asked: Approval):
     assert proxy("approvals", "show", asked.id, "--json").json["summary"]["parts"] == [{"path": "/text", "length": 12}]
 
 
+def test_an_approver_sees_the_preview_that_is_kept_sealed(proxy: Run):
+    session = proxy("session", "open", "--agent", "bot", "--json").json["session"]
+    with opened(Path("dlp.yaml")) as state:
+        sealed = state.sessions.seal(session).seal(b"/text: <pii.person> did well", b"preview").hex()
+        summary = {"rules": ["pay in Slack"], "preview": sealed}
+        asked = state.approvals.request(session, "b2", summary, ("manager",), 60)
+    assert "/text: <pii.person> did well" in proxy("approvals", "show", asked.id).out
+    assert proxy("approvals", "show", asked.id, "--json").json["preview"] == "/text: <pii.person> did well"
+    assert "pay in Slack" in proxy("approvals", "list").out
+    assert sealed not in proxy("approvals", "list", "--json").out
+    assert proxy("session", "close", session).code == 0
+    assert "destroyed its key" in proxy("approvals", "show", asked.id).out
+
+
 def test_an_approver_agrees(proxy: Run, asked: Approval):
     assert _granted() == ()
     told = proxy("approvals", "approve", asked.id, "--as", "manager")
