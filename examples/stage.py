@@ -4,6 +4,7 @@ import base64
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,7 @@ POLICIES = PROJECT / "rules" / "stories"
 DLP = Path(sys.executable).with_name("dlp")
 NODE = PROJECT / "node_modules" / "node" / "bin" / "node"
 READY_WITHIN = 30.0
+STOPPED_WITHIN = 15.0
 PROGRAM_WITHIN = 100.0
 
 type Step = dict[str, object]
@@ -70,27 +72,30 @@ class Proxy:
     config: Path
 
     def dlp(self, *arguments: str) -> str:
-        """Return what `dlp` prints.
+        """Return what `dlp` prints, for this proxy's settings; raises as `run_dlp` does."""
+        return run_dlp(*arguments, "-c", str(self.config))
 
-        Raises:
-            StageError: the command failed.
-
-        """
-        done = subprocess.run(  # noqa: S603 - our own command
-            [DLP, *arguments, "-c", str(self.config)],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=30,
-            env=operator_environment(),
+    def open_session(self, agent: str, *arguments: str) -> dict[str, str]:
+        """Return the environment of a new sandbox."""
+        needs: dict[str, dict[str, str]] = json.loads(
+            self.dlp("session", "open", "--agent", agent, *arguments, "--json")
         )
-        if done.returncode:
-            raise StageError(f"dlp {' '.join(arguments)} ended with {done.returncode}: {done.stderr or done.stdout}")
-        return done.stdout
+        return needs["env"]
 
-    def ask(self, *arguments: str) -> object:
-        """Return what `dlp … --json` prints, read."""
-        return json.loads(self.dlp(*arguments, "--json"))
+
+def run_dlp(*arguments: str) -> str:
+    """Return what the `dlp` command prints.
+
+    Raises:
+        StageError: it failed.
+
+    """
+    done = subprocess.run(  # noqa: S603 - our own command
+        [DLP, *arguments], capture_output=True, text=True, check=False, timeout=60, env=operator_environment()
+    )
+    if done.returncode:
+        raise StageError(f"dlp {' '.join(arguments)} ended with {done.returncode}: {done.stderr or done.stdout}")
+    return done.stdout
 
 
 def operator_environment() -> dict[str, str]:
@@ -99,9 +104,46 @@ def operator_environment() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def running_proxy(services: Services, folder: Path, policy: str, **settings: object) -> Iterator[Proxy]:
-    """Run the proxy with one of the stories' policies until the block ends; `folder` takes all it keeps."""
-    raise NotImplementedError
+def running_proxy(services: Services, folder: Path, policy: str) -> Iterator[Proxy]:
+    """Run the proxy with one of the stories' policies until the block ends; `folder` takes all it keeps and says.
+
+    Raises:
+        StageError: it does not start, or does not stop as it should.
+
+    """
+    config = folder / "dlp.yaml"
+    settings = {
+        "policy": str(POLICIES / policy),
+        "listen": {"http": "127.0.0.1:0"},
+        "hosts": services.hosts,
+        "upstream_ca": [str(services.authority)],
+        "limits": {"hold": "500ms"},  # nobody answers while the story waits: it is told to come back at once
+    }
+    folder.mkdir(exist_ok=True)
+    config.write_text(json.dumps(settings))  # JSON is YAML
+    proxy = Proxy(config)
+    run_dlp("init", str(folder))
+    log = folder / "proxy.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(  # noqa: S603 - our own command
+            [DLP, "up", "-c", config], stdout=output, stderr=subprocess.STDOUT, env=operator_environment()
+        )
+        try:
+            deadline = time.monotonic() + READY_WITHIN
+            while not (folder / "state" / "listen.json").exists():
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise StageError(f"the proxy did not start:\n{log.read_text()[-2000:]}")
+                time.sleep(0.02)
+            yield proxy
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(STOPPED_WITHIN)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+    if process.returncode:
+        raise StageError(f"the proxy ended with {process.returncode}:\n{log.read_text()[-2000:]}")
 
 
 # --------------------------------------------------------------------------------------------------- the programs

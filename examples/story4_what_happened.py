@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from services import Services
 from stage import SANDBOX, Check, Story, files_with, perform, run_program, running_proxy, seen_in
@@ -41,9 +42,10 @@ def traced(services: Services, folder: Path) -> Iterator[Check]:
 def told_by_the_audit(events: list[dict[str, object]], page: str) -> Iterator[Check]:
     """Check that the trace tells where the key was read, which calls followed, and what refused it."""
     refused = next((event for event in events if event["verdict"] == "block"), {})
-    yield Check("trace: the rule that refused it", "keys leave nobody's hands", ", ".join(_texts(refused.get("rules"))))
-    labels = refused.get("labels")
-    label = next((each for each in labels if each["class"] == KEY), {}) if isinstance(labels, list) else {}
+    yield Check("trace: the rule that refused it", "keys leave nobody's hands", str(refused.get("reason")))
+    labels: Any = refused.get("labels")
+    traced = (each for each in labels if each["class"] == KEY and each["source"] == "tickets") if labels else ()
+    label: dict[str, object] = next(iter(traced), {})
     yield Check("trace: the form it was in", "base64", str(label.get("form")))
     yield Check("trace: the field it was read from", "tickets /fields/description", _origin(label))
     names = [event["event"] for event in events]
@@ -55,10 +57,6 @@ def told_by_the_audit(events: list[dict[str, object]], page: str) -> Iterator[Ch
     yield Check("trace: the calls that followed", "outbound to slack, outbound to logs", ", ".join(calls))
     told = all(word in page for word in (KEY, "/fields/description", "keys leave nobody's hands"))
     yield Check("trace: the page for people tells the same", "yes", "yes" if told else page)
-
-
-def _texts(value: object) -> list[str]:
-    return [str(each) for each in value] if isinstance(value, list) else []
 
 
 def _origin(label: dict[str, object]) -> str:

@@ -47,7 +47,7 @@ with requests.Session() as http:
     for _ in range(60 if status_url else 0):
         answer = http.get(status_url)
         state = body(answer)
-        if not (isinstance(state, dict) and state.get("state") == "pending"):
+        if not (isinstance(state, dict) and state.get("status") == "pending"):
             break
         time.sleep(0.2)
     say("waited", state=state)
