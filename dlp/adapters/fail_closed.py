@@ -3,6 +3,7 @@
 import logging
 import traceback
 from types import TracebackType
+from typing import Self
 
 logger = logging.getLogger("dlp.http")
 
@@ -31,7 +32,7 @@ class FailClosed:
     def __init__(self) -> None:
         self.error: Exception | None = None
 
-    def __enter__(self) -> "FailClosed":
+    def __enter__(self) -> Self:
         """Begin."""
         return self
 

@@ -22,9 +22,9 @@ from dlp.adapters.fail_closed import FailClosed, logger, place
 from dlp.adapters.http_head import read_credentials
 from dlp.adapters.http_stream import Await, AwaitCompleted, HttpSide, Side
 from dlp.adapters.http_tls import Tls
-from dlp.config import Limits
 from dlp.adapters.pool import Pool
 from dlp.adapters.resolver import Pinned, Resolution, Resolver
+from dlp.config import Limits
 from dlp.core.errors import DlpError
 from dlp.core.outcome import Outcome
 from dlp.core.ports import Clock, Random
@@ -173,7 +173,7 @@ class ClientConnection(LiveConnectionHandler):
     async def handle_hook(self, hook: commands.StartHook) -> None:
         """Do nothing: a connection that begins or ends is nobody's business."""
 
-    def log(self, message: str, level: int = logging.INFO, exc_info: Any = None) -> None:
+    def log(self, message: str, level: int = logging.INFO, exc_info: Any = None) -> None:  # noqa: ARG002 - not ours
         """Log nothing of what mitmproxy says, which may hold addresses and values; of a crash, its type and place."""
         if exc_info and exc_info is not True:
             logger.error("connection ended after %s", place(exc_info[1]))
@@ -183,7 +183,7 @@ class ClientConnection(LiveConnectionHandler):
     async def server_event(self, event: events.Event) -> None:
         """Let the layers handle an event and do what they command."""
         async with self._server_event_lock:
-            self.timeout_watchdog.register_activity()
+            self.timeout_watchdog.register_activity()  # type: ignore[no-untyped-call]
             guard = FailClosed()
             with guard:
                 self._dispatch(event)
@@ -228,17 +228,13 @@ class ClientConnection(LiveConnectionHandler):
                 if command.blocking:
                     self._pending.append(events.HookCompleted(command))
             case commands.OpenConnection():
-                self.transports[command.connection] = ConnectionIO()
-                task = asyncio.create_task(self.open_connection(command))
-                self.transports[command.connection].handler = task
+                io = self.transports[command.connection] = ConnectionIO()
+                io.handler = asyncio.create_task(self.open_connection(command))
             case commands.RequestWakeup():
                 self._keep(asyncio.create_task(self.wakeup(command)))
-            case commands.CloseTcpConnection():
-                if command.connection in self.transports:
-                    self.close_connection(command.connection, command.half_close)
             case commands.CloseConnection():
                 if command.connection in self.transports:
-                    self.close_connection(command.connection)
+                    self.close_connection(command.connection, getattr(command, "half_close", False))
             case _:
                 msg = f"{type(command).__name__} is no command that this proxy knows"
                 raise TypeError(msg)
@@ -264,7 +260,7 @@ class ClientConnection(LiveConnectionHandler):
         connection = command.connection
         address = connection.address
         pinned = self._side.pins.get((address[0], address[1])) if address else None
-        if pinned is None:
+        if address is None or pinned is None:
             await self.server_event(events.OpenConnectionCompleted(command, "not permitted"))
             return
         async with self.max_conns[address]:
@@ -305,7 +301,9 @@ def _options(limits: Limits) -> options.Options:
     opts = options.Options()
     opts.add_option("validate_inbound_headers", bool, True, "")  # noqa: FBT003 - mitmproxy's signature
     opts.add_option("normalize_outbound_headers", bool, True, "")  # noqa: FBT003
-    opts.update(rawtcp=False, websocket=False, http3=False, tcp_timeout=int(limits.idle))
+    opts.update(  # type: ignore[no-untyped-call]
+        rawtcp=False, websocket=False, http3=False, tcp_timeout=int(limits.idle)
+    )
     return opts
 
 

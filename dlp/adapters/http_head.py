@@ -63,8 +63,8 @@ class Head:
     chunked: bool = False
     objection: Objection | None = None
 
-    def object(self, objection: Objection) -> None:
-        """Refuse the message for this, unless something earlier was found."""
+    def object(self, objection: Objection | None) -> None:
+        """Refuse the message for this, if it is anything and nothing was found earlier."""
         self.objection = self.objection or objection
 
     @property
@@ -104,8 +104,7 @@ def read_request(fields: Fields, version: bytes) -> Head:
             continue
         match lower:
             case b"host":
-                if head.host is not None:
-                    head.object(_ambiguous("The header Host is there twice"))
+                head.object(_ambiguous("The header Host is there twice") if head.host is not None else None)
                 head.host = value
                 kept.append((name, value))
             case b"accept-encoding":
@@ -114,16 +113,12 @@ def read_request(fields: Fields, version: bytes) -> Head:
             case b"proxy-authorization":
                 head.credentials = value if head.credentials is None else b""
             case b"traceparent":
-                match = _TRACEPARENT.fullmatch(value)
-                head.sandbox_trace = match[1].decode() if match else ""
+                head.sandbox_trace = _trace_id(value)
             case b"expect":
                 head.expects_continue = value.lower() == b"100-continue"
-            case b"trailer":
-                head.object(TRAILERS)
             case b"upgrade":
                 # An offer of HTTP/2 in clear text may be ignored (RFC 9110, 7.8); anything else would be a tunnel.
-                if value.lower() != b"h2c":
-                    head.object(UPGRADE)
+                head.object(None if value.lower() == b"h2c" else UPGRADE)
             case _:
                 _read_common(head, kept, dropped, name, lower, value)
     if head.media_type.startswith("application/grpc"):
@@ -140,8 +135,6 @@ def read_response(fields: Fields, version: bytes) -> Head:
         lower = name.lower()
         if lower not in _RESPONSE_SPECIAL:
             kept.append((name, value))
-        elif lower == b"trailer":
-            head.object(TRAILERS)
         else:
             _read_common(head, kept, dropped, name, lower, value)
     if head.media_type.startswith("application/grpc"):
@@ -156,6 +149,8 @@ def _read_common(
 ) -> None:
     """Take up one special field that both directions have; what is for this hop only is not kept."""
     match lower:
+        case b"trailer":
+            head.object(TRAILERS)
         case b"connection":
             dropped |= _tokens(value)
             if value.strip().lower() in (b"close", b"keep-alive"):
@@ -167,8 +162,7 @@ def _read_common(
                 head.length = int(value)
             kept.append((name, value))
         case b"content-type":
-            if head.content_type:
-                head.object(_ambiguous("The header Content-Type is there twice"))
+            head.object(_ambiguous("The header Content-Type is there twice") if head.content_type else None)
             head.content_type = value.decode("latin-1")
             kept.append((name, value))
         case b"content-encoding":
@@ -180,6 +174,8 @@ def _read_common(
                 head.object(_ambiguous("Its transfer coding is more than chunked"))
             head.chunked = True
             kept.append((name, value))
+        case _:
+            pass
 
 
 def _finish(head: Head, kept: list[tuple[bytes, bytes]], dropped: set[bytes], version: bytes) -> Head:
@@ -190,6 +186,11 @@ def _finish(head: Head, kept: list[tuple[bytes, bytes]], dropped: set[bytes], ve
         kept = [(name, value) for name, value in kept if name.lower() not in dropped or name.lower() == b"connection"]
     head.fields = tuple(kept)
     return head
+
+
+def _trace_id(value: bytes) -> str:
+    match = _TRACEPARENT.fullmatch(value)
+    return match[1].decode() if match else ""
 
 
 def _malformed(fields: Fields) -> Objection | None:

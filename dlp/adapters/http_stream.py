@@ -54,8 +54,8 @@ from mitmproxy.proxy.layers.tls import ClientTLSLayer, ServerTLSLayer
 from dlp.adapters import http_head, refusal
 from dlp.adapters.fail_closed import ClientGoneError, FailClosed
 from dlp.adapters.http_head import Head, Objection
-from dlp.config import Limits
 from dlp.adapters.resolver import Barred, Pinned, Resolution
+from dlp.config import Limits
 from dlp.core.edit import Edit
 from dlp.core.errors import ParseError
 from dlp.core.message import Direction, Endpoint, Message
@@ -185,7 +185,7 @@ class Await(commands.Command):
 
 
 @dataclass(repr=False)
-class AwaitCompleted(events.CommandCompleted):
+class AwaitCompleted(events.CommandCompleted):  # type: ignore[no-untyped-call] # its __init_subclass__
     """What was waited for is there. `reply` returns the result or raises what the work raised."""
 
     command: Await
@@ -211,7 +211,7 @@ class Exchange(Layer):
         self._layer = layer
         self._side = layer.side
         self._shell = layer.side.shell
-        self._stage = Stage.HEAD
+        self.stage = Stage.HEAD
         self._buffer = bytearray()
         self._gone = False
         self._more_to_come = False
@@ -223,7 +223,7 @@ class Exchange(Layer):
 
     def __repr__(self) -> str:
         """Say how far this is, never with what."""
-        return f"Exchange({self.stream_id}, {self._stage.name})"
+        return f"Exchange({self.stream_id}, {self.stage.name})"
 
     # --- the adapter's dispatch: whatever raises refuses this message -------------------------------------------------
 
@@ -244,46 +244,36 @@ class Exchange(Layer):
             yield from self._break_off(INTERNAL)
 
     def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
-        kind = type(event)
-        if kind is RequestHeaders:
-            yield from self._request_headers(event)  # type: ignore[arg-type] # told apart by type(), for speed
-        elif kind is RequestEndOfMessage:
-            if self._stage is Stage.REQUEST:
-                yield from self._request_complete()
-        elif kind is RequestData:
-            if self._stage is Stage.REQUEST:
-                self._buffer += event.data  # type: ignore[attr-defined]
-                if len(self._buffer) > self._shell.limits.body:
-                    yield from self._object(TOO_LARGE)
-        elif kind is ResponseHeaders:
-            if self._stage is Stage.JUDGED:
-                yield from self._response_headers(event)  # type: ignore[arg-type]
-        elif kind is ResponseEndOfMessage:
-            if self._stage is Stage.RESPONSE:
-                yield from self._response_complete()
-        elif kind is ResponseData:
-            if self._stage is Stage.RESPONSE:
-                self._buffer += event.data  # type: ignore[attr-defined]
-                if len(self._buffer) > self._shell.limits.body:
-                    yield from self._object(TOO_LARGE)
-        elif kind is RequestTrailers:
-            if self._stage is Stage.REQUEST:
-                yield from self._object(http_head.TRAILERS)
-        elif kind is ResponseTrailers:
-            if self._stage is Stage.RESPONSE:
-                yield from self._object(http_head.TRAILERS)
-        elif kind is RequestProtocolError:
-            yield from self._client_gone()
-        elif kind is ResponseProtocolError:
-            self._server = None
-            if self._stage in (Stage.JUDGED, Stage.RESPONSE):
-                yield from self._object(UPSTREAM_BROKE, retryable=True)
+        handler = _HANDLERS.get(type(event))
+        if handler is not None:
+            yield from handler(self, event)
+
+    def on_body(self, event: RequestData | ResponseData) -> CommandGenerator[None]:
+        """Collect a piece of a body, as far as the limit goes."""
+        self._buffer += event.data
+        if len(self._buffer) > self._shell.limits.body:
+            yield from self._object(TOO_LARGE)
+
+    def on_trailers(self, _event: events.Event) -> CommandGenerator[None]:
+        """Refuse trailers."""
+        yield from self._object(http_head.TRAILERS)
+
+    def on_client_gone(self, _event: events.Event) -> CommandGenerator[None]:
+        """Let go of everything."""
+        yield from self._client_gone()
+
+    def on_upstream_broke(self, _event: events.Event) -> CommandGenerator[None]:
+        """Tell the client."""
+        self._server = None
+        if self.stage in (Stage.JUDGED, Stage.RESPONSE):
+            yield from self._object(UPSTREAM_BROKE, retryable=True)
 
     # --- the request --------------------------------------------------------------------------------------------------
 
-    def _request_headers(self, event: RequestHeaders) -> CommandGenerator[None]:
+    def on_request_headers(self, event: RequestHeaders) -> CommandGenerator[None]:
+        """Take up a request's head: whose it is, where it goes, and whether it may go on to its body."""
         request = self.request = event.request
-        self._stage = Stage.REQUEST
+        self.stage = Stage.REQUEST
         self._more_to_come = not event.end_stream
         head = self._head = http_head.read_request(request.headers.fields, request.data.http_version)
         request.headers.fields = head.fields
@@ -315,56 +305,62 @@ class Exchange(Layer):
 
     def _address(self, request: http.Request, head: Head) -> Objection | None:
         """Settle where the request goes; object if anything in it says otherwise."""
-        tunnel_, data = self._layer.tunnel, request.data
-        written = request.authority
+        data = request.data
         if request.method == "CONNECT":
-            target = None if tunnel_ is not None else http_head.read_authority(written, 0)
-            if target is None:
-                return NOT_A_PROXY_REQUEST
-            named = http_head.read_authority(_text(head.host), target[1]) if head.host else target
-            if named is None or named[0] != target[0]:
-                return MISMATCH
-            data.host, data.port = target
-            return None
-        if not _TARGET.fullmatch(data.path) or _DOTS.search(data.path.partition(b"?")[0]):
-            return BAD_TARGET
-        if tunnel_ is None:
-            scheme = request.scheme
-            if not written or scheme not in _DEFAULT_PORTS:
-                return NOT_A_PROXY_REQUEST
-            target = http_head.read_authority(written, _DEFAULT_PORTS[scheme])
+            target, objection = self._connect_target(request, head)
         else:
-            client = self.context.client
-            scheme = "https" if client.tls else "http"
-            target = (tunnel_.host, tunnel_.port)
-            if client.sni is not None and client.sni.lower().removesuffix(".") != tunnel_.host:
-                return MISMATCH
-            if written and (
-                http_head.read_authority(written, _DEFAULT_PORTS[scheme]) != target
-                or (data.scheme and not request.is_http2 and request.scheme != scheme)
-            ):
-                return MISMATCH
-            if not written and head.host is None:
-                return MISMATCH
-        if target is None:
-            return NOT_A_PROXY_REQUEST
-        if head.host is not None and http_head.read_authority(_text(head.host), _DEFAULT_PORTS[scheme]) != target:
-            return MISMATCH
+            if not _TARGET.fullmatch(data.path) or _DOTS.search(data.path.partition(b"?")[0]):
+                return BAD_TARGET
+            target, objection = self._target(request, head)
+        if target is None or objection is not None:
+            return objection or NOT_A_PROXY_REQUEST
         data.host, data.port = target
-        request.scheme = scheme
-        self._upstream = f"{scheme}://{_bracketed(target[0])}:{target[1]}"
+        self._upstream = f"{request.scheme or 'https'}://{_bracketed(target[0])}:{target[1]}"
+        return None
+
+    def _connect_target(self, request: http.Request, head: Head) -> tuple[tuple[str, int] | None, Objection | None]:
+        target = None if self._layer.tunnel is not None else http_head.read_authority(request.authority, 0)
+        if target is not None and head.host:  # some clients leave the port out here
+            named = http_head.read_authority(_text(head.host), target[1])
+            if named is None or named[0] != target[0]:
+                return None, MISMATCH
+        return target, None
+
+    def _target(self, request: http.Request, head: Head) -> tuple[tuple[str, int] | None, Objection | None]:
+        """Return host and port of a request that is not a CONNECT; TLS, URL and Host must agree on them."""
+        tunnel_, client = self._layer.tunnel, self.context.client
+        written, scheme = request.authority, request.scheme
+        if tunnel_ is not None:
+            over_tls = "https" if client.tls else "http"
+            if scheme and scheme != over_tls and not request.is_http2:
+                return None, MISMATCH
+            request.scheme = scheme = over_tls
+            if client.sni is not None and client.sni.lower().removesuffix(".") != tunnel_.host:
+                return None, MISMATCH
+        if scheme not in _DEFAULT_PORTS:
+            return None, NOT_A_PROXY_REQUEST
+        port = _DEFAULT_PORTS[scheme]
+        named = [http_head.read_authority(text, port) for text in (written, _text(head.host)) if text]
+        if tunnel_ is not None:
+            target: tuple[str, int] | None = (tunnel_.host, tunnel_.port)
+        else:
+            target = named[0] if written else None
+        if target is None:
+            return None, NOT_A_PROXY_REQUEST
+        if not named or any(one != target for one in named) or head.host == b"":
+            return None, MISMATCH
         if not request.is_http2:
             if head.host is None:
-                request.headers.fields = ((b"Host", data.authority), *request.headers.fields)
+                request.headers.fields = ((b"Host", request.data.authority), *request.headers.fields)
             request.authority = ""  # origin-form: some servers know no other
-        return None
+        return target, None
 
     def _connect(self, session: SessionInfo) -> CommandGenerator[None]:
         host, port = self.request.host, self.request.port
         call = self._call
         assert call is not None  # noqa: S101 - set before any way here
         if host != refusal.OWN_HOST:
-            # Some clients open a tunnel for http:// as well; the message inside is judged under what it turns out to be.
+            # Some clients open a tunnel for http:// as well; what is inside is judged under what it turns out to be.
             scheme = "http" if port == _DEFAULT_PORTS["http"] else "https"
             refuse = self._shell.engine.connect(call, scheme, host, port)
             if refuse is None:
@@ -374,15 +370,16 @@ class Exchange(Layer):
             if refuse is not None:
                 yield from self._refuse(refuse)
                 return
-        self._stage = Stage.DONE
+        self.stage = Stage.DONE
         self._layer.inside = Tunnel(session, host, port)
         yield commands.SendData(self.context.client, b"HTTP/1.1 200 Connection established\r\n\r\n")
         yield DropStream(self.stream_id)
 
-    def _request_complete(self) -> CommandGenerator[None]:
+    def on_request_complete(self, _event: events.Event) -> CommandGenerator[None]:
+        """Have the whole request judged, and send it upstream if it was forwarded."""
         call, request, head = self._call, self.request, self._head
         assert call is not None  # noqa: S101 - set before any way here
-        self._stage = Stage.JUDGED
+        self.stage = Stage.JUDGED
         raw, self._buffer = bytes(self._buffer), bytearray()
         data = request.data
         if data.host == refusal.OWN_HOST:
@@ -464,10 +461,11 @@ class Exchange(Layer):
 
     # --- the response -------------------------------------------------------------------------------------------------
 
-    def _response_headers(self, event: ResponseHeaders) -> CommandGenerator[None]:
+    def on_response_headers(self, event: ResponseHeaders) -> CommandGenerator[None]:
+        """Take up a response's head."""
         response = self.response = event.response
         data = response.data
-        self._stage = Stage.RESPONSE
+        self.stage = Stage.RESPONSE
         head = self._head = http_head.read_response(data.headers.fields, data.http_version)
         data.headers.fields = head.fields
         objection = head.objection
@@ -478,7 +476,8 @@ class Exchange(Layer):
         if objection is not None:
             yield from self._object(objection)
 
-    def _response_complete(self) -> CommandGenerator[None]:
+    def on_response_complete(self, _event: events.Event) -> CommandGenerator[None]:
+        """Have the whole response judged, and deliver it if it was forwarded."""
         response, head = self.response, self._head
         data = response.data
         raw, self._buffer = bytes(self._buffer), bytearray()
@@ -508,7 +507,7 @@ class Exchange(Layer):
 
     @property
     def _direction(self) -> Direction:
-        return INBOUND if self._stage is Stage.RESPONSE else OUTBOUND
+        return INBOUND if self.stage is Stage.RESPONSE else OUTBOUND
 
     def _object(self, objection: Objection, *, retryable: bool = False) -> CommandGenerator[None]:
         """Refuse for what the adapter itself found."""
@@ -547,7 +546,7 @@ class Exchange(Layer):
 
     def _break_off(self, objection: Objection) -> CommandGenerator[None]:
         """End after an exception: with a problem document if the client has not been answered, else by closing."""
-        if self._stage is Stage.DONE:
+        if self.stage is Stage.DONE:
             yield SendHttp(ResponseProtocolError(self.stream_id, "", ErrorCode.KILL), self.context.client)
             yield DropStream(self.stream_id)
         else:
@@ -557,14 +556,14 @@ class Exchange(Layer):
         content = refusal.problem_bytes(refuse)
         version = self.request.data.http_version
         response = _response(refusal.status(refuse), refusal.headers(refuse, len(content)), content, version)
-        if self._stage is Stage.REQUEST and self._more_to_come and not self.request.is_http2:
+        if self.stage is Stage.REQUEST and self._more_to_come and not self.request.is_http2:
             # The rest of the body is thrown away as it comes; a client that waits for the answer first sees the end.
             response.headers["Connection"] = "close"
         yield from self._answer(response)
 
     def _answer(self, response: http.Response) -> CommandGenerator[None]:
         """Send the response, end the exchange, and let go of an upstream that is still talking."""
-        self._stage = Stage.DONE
+        self.stage = Stage.DONE
         self._buffer = bytearray()
         server, self._server = self._server, None
         if server is not None:
@@ -580,12 +579,38 @@ class Exchange(Layer):
         yield DropStream(self.stream_id)
 
     def _client_gone(self) -> CommandGenerator[None]:
-        self._stage = Stage.DONE
+        self.stage = Stage.DONE
         self._buffer = bytearray()
         server, self._server = self._server, None
         if server is not None:
             yield SendHttp(RequestProtocolError(self.stream_id, "gone", ErrorCode.CLIENT_DISCONNECTED), server)
         yield DropStream(self.stream_id)
+
+
+type _Handler = Callable[[Exchange, Any], CommandGenerator[None]]
+
+
+def _at(stage: Stage, handler: _Handler) -> _Handler:
+    """Return a handler that does nothing at any other stage: what comes late is thrown away."""
+
+    def handle(exchange: Exchange, event: Any) -> CommandGenerator[None]:
+        return handler(exchange, event) if exchange.stage is stage else iter(())  # type: ignore[return-value]
+
+    return handle
+
+
+_HANDLERS: dict[type[events.Event], _Handler] = {
+    RequestHeaders: _at(Stage.HEAD, Exchange.on_request_headers),
+    RequestData: _at(Stage.REQUEST, Exchange.on_body),
+    RequestTrailers: _at(Stage.REQUEST, Exchange.on_trailers),
+    RequestEndOfMessage: _at(Stage.REQUEST, Exchange.on_request_complete),
+    RequestProtocolError: Exchange.on_client_gone,
+    ResponseHeaders: _at(Stage.JUDGED, Exchange.on_response_headers),
+    ResponseData: _at(Stage.RESPONSE, Exchange.on_body),
+    ResponseTrailers: _at(Stage.RESPONSE, Exchange.on_trailers),
+    ResponseEndOfMessage: _at(Stage.RESPONSE, Exchange.on_response_complete),
+    ResponseProtocolError: Exchange.on_upstream_broke,
+}
 
 
 def _write(
@@ -656,6 +681,10 @@ class _Http1Body(Http1Connection):
 
     def read_body(self, event: events.Event) -> CommandGenerator[None]:
         """Read what there is of a body."""
+        stream, request = self.stream_id, self.request
+        if stream is None or request is None:
+            msg = "a body without a head"
+            raise TypeError(msg)
         while True:
             try:
                 if isinstance(event, events.DataReceived):
@@ -664,27 +693,25 @@ class _Http1Body(Http1Connection):
                     part = self.body_reader.read_eof()
             except h11.ProtocolError:
                 yield commands.CloseConnection(self.conn)
-                yield ReceiveHttp(
-                    self.ReceiveProtocolError(self.stream_id, "bad framing", code=self.ReceiveProtocolError.code)
-                )
+                yield ReceiveHttp(self.ReceiveProtocolError(stream, "bad framing", code=self.ReceiveProtocolError.code))
                 return
             if part is None:
                 return
             if isinstance(part, h11.Data):
                 if part.data:
-                    yield ReceiveHttp(self.ReceiveData(self.stream_id, bytes(part.data)))
+                    yield ReceiveHttp(self.ReceiveData(stream, bytes(part.data)))
                 continue
             if part.headers:
-                yield ReceiveHttp(self.ReceiveTrailers(self.stream_id, http.Headers(list(part.headers))))
-            if self.request.data.method.upper() != b"CONNECT":
-                yield ReceiveHttp(self.ReceiveEndOfMessage(self.stream_id))
+                yield ReceiveHttp(self.ReceiveTrailers(stream, http.Headers(list(part.headers))))
+            if request.data.method.upper() != b"CONNECT":
+                yield ReceiveHttp(self.ReceiveEndOfMessage(stream))
             is_request = isinstance(self, Http1Server)
             yield from self.mark_done(request=is_request, response=not is_request)
             return
 
 
 class ClientHttp1(_Http1Body, Http1Server):
-    """HTTP/1 with a sandbox: bounded heads, bounded pipelining, bounded draining, problem documents for bad requests."""
+    """HTTP/1 with a sandbox: heads, pipelining and draining are bounded, and bad requests get a problem document."""
 
     ReceiveTrailers = RequestTrailers
 
@@ -741,7 +768,8 @@ class ClientHttp1(_Http1Body, Http1Server):
         content = refusal.problem_bytes(refuse)
         response = _response(400, refusal.headers(refuse, len(content)), content, b"HTTP/1.1")
         response.headers["Connection"] = "close"
-        yield commands.SendData(self.conn, http1.assemble_response(response))
+        raw = http1.assemble_response(response)  # type: ignore[no-untyped-call]
+        yield commands.SendData(self.conn, raw)
         yield commands.CloseConnection(self.conn)
         self.state = self.done
 
@@ -828,7 +856,7 @@ class HttpSide(HttpLayer):
             context = self.context.fork()
             server: Layer
             if self.context.client.alpn == b"h2":
-                server = ClientHttp2(context, self.side.shell.limits)
+                server = ClientHttp2(context)
             else:
                 server = ClientHttp1(context, self.side.shell.limits)
             self.connections[self.context.client] = server
@@ -882,7 +910,7 @@ class HttpSide(HttpLayer):
 class ClientHttp2(Http2Server):
     """HTTP/2 with a sandbox; so many streams at once that their bodies stay within reason."""
 
-    def __init__(self, context: Context, limits: Limits) -> None:
+    def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.h2_conn.local_settings.max_concurrent_streams = _MOST_STREAMS
         self.h2_conn.local_settings.acknowledge()

@@ -53,7 +53,7 @@ class Tls:
                 f"{ca_file}: expected an elliptic key, got {type(key).__name__}; make one with `dlp init`"
             )
         self._authority_key = key
-        # One key for all leaves, made anew at each start and never written: the authority's own stays out of handshakes.
+        # One key for all leaves, made anew at each start and never written: handshakes do without the authority's.
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._clock = clock
         self._hosts: dict[str, tuple[SSL.Context, float]] = {}

@@ -33,7 +33,7 @@ class Pool:
             max_workers=workers,
             initializer=prepare,
             initargs=tuple(prepare_with),
-            context=multiprocessing.get_context("spawn"),  # type: ignore[arg-type] # pebble names a narrower type
+            context=multiprocessing.get_context("spawn"),
         )
 
     def start(self) -> None:
@@ -68,7 +68,7 @@ class Pool:
 
     def close(self) -> None:
         """End all workers at once."""
-        self._processes.stop()
+        self._processes.stop()  # type: ignore[no-untyped-call]
         self._processes.join()
 
 

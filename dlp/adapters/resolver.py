@@ -78,6 +78,18 @@ async def system_lookup(host: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
+def _without_asking(host: str, port: int) -> Resolution | None:
+    """Return what the host itself tells; None for a name that the DNS has to be asked about."""
+    address = literal(host)
+    if address is not None:
+        if not public(address):
+            return Barred("its address is private, link-local, loopback, multicast or otherwise not public")
+        return Pinned(((str(address), port),), float("inf"))
+    if _ENDS_IN_NUMBER.search(host):
+        return Barred("its host is a number that is not a plain IP address")
+    return None if _NAME.fullmatch(host) else Barred("its host is not a host name")
+
+
 class Resolver:
     """Resolves a name once, checks every address it gets, and pins them.
 
@@ -106,16 +118,7 @@ class Resolver:
         pin = self._pins.get(host)
         if pin is not None and pin.expires > self._clock():
             return Pinned(tuple((address, port) for address, _ in pin.addresses), pin.expires)
-        address = literal(host)
-        if address is not None:
-            if not public(address):
-                return Barred("its address is private, link-local, loopback, multicast or otherwise not public")
-            return Pinned(((str(address), port),), float("inf"))
-        if _ENDS_IN_NUMBER.search(host):
-            return Barred("its host is a number that is not a plain IP address")
-        if not _NAME.fullmatch(host):
-            return Barred("its host is not a host name")
-        return None
+        return _without_asking(host, port)
 
     async def resolve(self, host: str, port: int) -> Resolution:
         """Return where `host` leads; every address must be public, or none is used."""

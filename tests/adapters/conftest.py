@@ -1,7 +1,7 @@
 """A proxy, upstreams and a certificate authority on loopback, in a loop of their own thread."""
 
 import asyncio
-import datetime
+import datetime as dt
 import ipaddress
 import json
 import os
@@ -29,8 +29,8 @@ from cryptography.x509.oid import NameOID
 
 from dlp.adapters import ca
 from dlp.adapters.http import HttpProxy
-from dlp.config import Limits
 from dlp.adapters.resolver import Resolver
+from dlp.config import Limits
 from dlp.core.message import Direction, Message
 from dlp.core.outcome import Forward, Refuse
 from dlp.engine.approvals import Answer
@@ -40,7 +40,7 @@ from dlp.engine.sessions import SessionInfo
 SESSION, SECRET = "s1", "the-secret"
 
 
-# --- a certificate authority for upstreams -----------------------------------------------------------------------------
+# --- a certificate authority for upstreams ----------------------------------------------------------------------------
 
 
 class Authority:
@@ -55,6 +55,7 @@ class Authority:
         self.file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
     def context(self, *names: str, alpn: tuple[str, ...] = ("http/1.1",)) -> ssl.SSLContext:
+        """Return the settings of a server with these names."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = self._build(
             x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])]), key.public_key(), list(names)
@@ -74,15 +75,15 @@ class Authority:
     def _build(
         self, subject: x509.Name, key: ec.EllipticCurvePublicKey, names: list[str], *, authority: bool = False
     ) -> x509.Certificate:
-        now = datetime.datetime.now(datetime.UTC)
+        now = dt.datetime.now(dt.UTC)
         builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(self._name)
             .public_key(key)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=1))
-            .not_valid_after(now + datetime.timedelta(days=1))
+            .not_valid_before(now - dt.timedelta(days=1))
+            .not_valid_after(now + dt.timedelta(days=1))
             .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
         )
         if names:
@@ -96,7 +97,7 @@ class Authority:
         return builder.sign(self._key, hashes.SHA256())
 
 
-# --- an engine whose verdicts a test gives ------------------------------------------------------------------------------
+# --- an engine whose verdicts a test gives ----------------------------------------------------------------------------
 
 
 @dataclass
@@ -112,6 +113,7 @@ class FakeEngine:
     open: bool = True
 
     def __post_init__(self) -> None:
+        """Add the session, and stand-ins for what the adapter asks beside the verdict."""
         self.info = SessionInfo(SESSION, "bot", "", 0.0)
         self.sessions = SimpleNamespace(
             authenticate=lambda name, secret: self.info if self.open and (name, secret) == (SESSION, SECRET) else None,
@@ -123,12 +125,14 @@ class FakeEngine:
         self.classifier = SimpleNamespace(classify=lambda _parts: [])
 
     def connect(self, call: Call, scheme: str, host: str, port: int) -> Refuse | None:
+        """Do what `on_connect` says."""
         self.connects.append((scheme, host, port))
         if self.on_connect(scheme, host, port):
             return None
         return self.refuse(call, Direction.OUTBOUND, "destination", "Not listed", "No destination names it.")
 
     def judge(self, call: Call, message: Message) -> Any:
+        """Do what `on_judge` says: an outcome, None to forward, or a generator."""
         self.calls.append(call)
         self.messages.append(message)
         _ = message.parts
@@ -152,17 +156,15 @@ class FakeEngine:
         endpoint: object = None,
         retryable: bool = False,
     ) -> Refuse:
+        """Refuse as the engine does, and remember it."""
         del endpoint
         self.refusals.append((direction.value, kind))
         return Refuse(
             kind, title, detail, "event", call.trace, direction=direction, next=following, retryable=retryable
         )
 
-    def outbound(self) -> list[Message]:
-        return [message for message in self.messages if message.direction is Direction.OUTBOUND]
 
-
-# --- upstreams ----------------------------------------------------------------------------------------------------------
+# --- upstreams --------------------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -176,6 +178,7 @@ class Received:
     version: str
 
     def header(self, name: str) -> str | None:
+        """Return the first header of this lower-case name."""
         return next((value for key, value in self.headers if key.lower() == name), None)
 
 
@@ -213,7 +216,7 @@ async def read_request(reader: asyncio.StreamReader) -> Received:
 type Reply = bytes | Callable[[Received], bytes]
 
 
-# --- all of it together -------------------------------------------------------------------------------------------------
+# --- all of it together -----------------------------------------------------------------------------------------------
 
 
 class World:
@@ -239,10 +242,13 @@ class World:
         self.loop.run_forever()
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Run something in the loop and wait for it."""
         future: Future[Any] = asyncio.run_coroutine_threadsafe(work, self.loop)
         return future.result(30)
 
     def close(self) -> None:
+        """End everything."""
+
         async def end() -> None:
             if self.proxy is not None:
                 await self.proxy.close()
@@ -288,13 +294,15 @@ class World:
 
     @property
     def url(self) -> str:
+        """The proxy with credentials."""
         return f"http://{SESSION}:{SECRET}@{self.host}:{self.port}"
 
     @property
     def bare_url(self) -> str:
+        """The proxy without."""
         return f"http://{self.host}:{self.port}"
 
-    def upstream(self, name: str, reply: Reply = answer(), *, tls: bool = True, close: bool = False) -> Upstream:
+    def upstream(self, name: str, reply: Reply = b"", *, tls: bool = True, close: bool = False) -> Upstream:
         """Start an HTTP/1.1 server and name it in the proxy's `hosts:`."""
         upstream = Upstream()
 
@@ -303,7 +311,7 @@ class World:
                 while True:
                     request = await read_request(reader)
                     upstream.requests.append(request)
-                    writer.write(reply(request) if callable(reply) else reply)
+                    writer.write(reply(request) if callable(reply) else reply or answer())
                     await writer.drain()
                     if close:
                         break
@@ -400,7 +408,7 @@ def world(tmp_path: Path, authority: Authority) -> Iterator[World]:
     made.close()
 
 
-# --- mitmproxy as it comes, for comparison ------------------------------------------------------------------------------
+# --- mitmproxy as it comes, for comparison ----------------------------------------------------------------------------
 
 
 class Stock:
@@ -437,6 +445,7 @@ class Stock:
         self.url = self.bare_url = f"http://{self.host}:{self.port}"
 
     def close(self) -> None:
+        """Stop it."""
         self.process.terminate()
         self.process.wait(10)
 
@@ -461,10 +470,19 @@ def front(request: pytest.FixtureRequest, world: World) -> Iterator[Callable[...
     def start(mode: str, *options: str, limits: Limits | None = None) -> Front:
         if request.param == "ours":
             world.start(limits, bound=True)
-            return Front(False, world.bare_url, world.host, world.port, world.ca_file, os.getpid())
+            return Front(
+                naive=False,
+                url=world.bare_url,
+                host=world.host,
+                port=world.port,
+                ca_file=world.ca_file,
+                pid=os.getpid(),
+            )
         stock = Stock(world, mode, *options)
         stocks.append(stock)
-        return Front(True, stock.url, stock.host, stock.port, stock.ca_file, stock.process.pid)
+        return Front(
+            naive=True, url=stock.url, host=stock.host, port=stock.port, ca_file=stock.ca_file, pid=stock.process.pid
+        )
 
     yield start
     for stock in stocks:

@@ -1,4 +1,5 @@
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -20,14 +21,14 @@ def test_a_block_without_an_exception_leaves_nothing():
 
 
 @pytest.mark.parametrize("kind", [asyncio.CancelledError, KeyboardInterrupt, GeneratorExit, SystemExit])
-def test_being_told_to_stop_is_no_failure(kind):
+def test_being_told_to_stop_is_no_failure(kind: Any):
     guard = FailClosed()
     with pytest.raises(kind), guard:
         raise kind
     assert guard.error is None
 
 
-def test_the_log_names_type_and_place_and_never_the_text(caplog):
+def test_the_log_names_type_and_place_and_never_the_text(caplog: pytest.LogCaptureFixture):
     with FailClosed():
         msg = "a-secret-value"
         raise ValueError(msg)
@@ -36,7 +37,7 @@ def test_the_log_names_type_and_place_and_never_the_text(caplog):
     assert "a-secret-value" not in caplog.text
 
 
-def test_a_client_that_left_is_not_worth_a_line(caplog):
+def test_a_client_that_left_is_not_worth_a_line(caplog: pytest.LogCaptureFixture):
     with FailClosed():
         raise ClientGoneError
     assert caplog.text == ""

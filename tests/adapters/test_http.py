@@ -45,10 +45,10 @@ def refuse(direction: Direction, kind: str = "flow") -> Refuse:
     return Refuse(kind, "No", "It may not go there.", "ev1", "t" * 32, direction, rule="r", says="It may not.")
 
 
-# --- what passes --------------------------------------------------------------------------------------------------------
+# --- what passes ------------------------------------------------------------------------------------------------------
 
 
-def test_a_plain_request_and_its_answer_pass_unchanged(world):
+def test_a_plain_request_and_its_answer_pass_unchanged(world: Any):
     upstream = world.upstream("api.test", tls=False)
     world.start()
     response = get(world, "http://api.test/a/b?x=1", headers={"X-Custom": "kept"})
@@ -59,7 +59,7 @@ def test_a_plain_request_and_its_answer_pass_unchanged(world):
     assert [message.direction for message in world.engine.messages] == [Direction.OUTBOUND, Direction.INBOUND]
 
 
-def test_curl_reaches_an_https_service_and_the_message_names_the_endpoint(world):
+def test_curl_reaches_an_https_service_and_the_message_names_the_endpoint(world: Any):
     world.upstream("api.test")
     world.start()
     status, body, _ = curl(world, "https://api.test/v1/it%20em?q=2", "--data", "{}")
@@ -69,7 +69,7 @@ def test_curl_reaches_an_https_service_and_the_message_names_the_endpoint(world)
     assert world.engine.connects == [("https", "api.test", 443)]
 
 
-def test_httpx_speaks_http2_with_the_proxy_and_the_proxy_with_the_upstream(world):
+def test_httpx_speaks_http2_with_the_proxy_and_the_proxy_with_the_upstream(world: Any):
     upstream = world.upstream_h2("h2.test")
     world.start()
     context = ssl.create_default_context(cafile=str(world.ca_file))
@@ -81,7 +81,7 @@ def test_httpx_speaks_http2_with_the_proxy_and_the_proxy_with_the_upstream(world
     assert upstream.connections == 1
 
 
-def test_an_http2_client_reaches_an_http1_upstream(world):
+def test_an_http2_client_reaches_an_http1_upstream(world: Any):
     upstream = world.upstream("api.test")
     world.start()
     context = ssl.create_default_context(cafile=str(world.ca_file))
@@ -92,7 +92,7 @@ def test_an_http2_client_reaches_an_http1_upstream(world):
     assert upstream.requests[0].header("host") == "api.test"
 
 
-def test_a_kept_connection_serves_many_requests(world):
+def test_a_kept_connection_serves_many_requests(world: Any):
     upstream = world.upstream("api.test")
     world.start()
     with requests.Session() as session:
@@ -103,7 +103,7 @@ def test_a_kept_connection_serves_many_requests(world):
     assert upstream.connections == 1
 
 
-def test_edits_reach_the_upstream_and_the_client_with_the_right_length(world):
+def test_edits_reach_the_upstream_and_the_client_with_the_right_length(world: Any):
     upstream = world.upstream(
         "api.test", b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"
     )
@@ -122,35 +122,35 @@ def test_edits_reach_the_upstream_and_the_client_with_the_right_length(world):
     assert response.headers["Content-Length"] == "16"
 
 
-def test_a_head_request_gets_its_headers_and_no_body(world):
+def test_a_head_request_gets_its_headers_and_no_body(world: Any):
     world.upstream("api.test", b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\n", tls=False)
     world.start()
     response = get(world, "http://api.test/", method="HEAD")
     assert (response.status_code, response.headers["Content-Length"], response.content) == (200, "5", b"")
 
 
-def test_a_body_that_ends_with_the_connection_passes_whole(world):
+def test_a_body_that_ends_with_the_connection_passes_whole(world: Any):
     body = b"x" * 5000
     world.upstream("api.test", b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n" + body, tls=False, close=True)
     world.start()
     assert get(world, "http://api.test/").content == body
 
 
-def test_informational_responses_are_swallowed(world):
+def test_informational_responses_are_swallowed(world: Any):
     reply = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
     world.upstream("api.test", reply, tls=False)
     world.start()
     assert get(world, "http://api.test/").text == "ok"
 
 
-def test_a_chunked_request_passes(world):
+def test_a_chunked_request_passes(world: Any):
     upstream = world.upstream("api.test", tls=False)
     world.start()
     get(world, "http://api.test/", method="POST", data=iter([b"one", b"two"]))
     assert upstream.requests[0].body == b"onetwo"
 
 
-def test_a_client_that_waits_for_100_continue_is_told_to_go_on(world):
+def test_a_client_that_waits_for_100_continue_is_told_to_go_on(world: Any):
     upstream = world.upstream("api.test")
     world.start()
     status, _, _ = curl(world, "https://api.test/", "--data", "x" * 2000, "--header", "Expect: 100-continue")
@@ -158,17 +158,17 @@ def test_a_client_that_waits_for_100_continue_is_told_to_go_on(world):
     assert len(upstream.requests[0].body) == 2000
 
 
-def test_a_listener_bound_to_a_session_needs_no_credentials(world):
+def test_a_listener_bound_to_a_session_needs_no_credentials(world: Any):
     world.upstream("api.test", tls=False)
     world.start(bound=True)
     assert curl(world, "http://api.test/", proxy=world.bare_url)[0] == 200
     assert world.engine.calls[0].session.id == SESSION
 
 
-# --- what is stripped, and what is added --------------------------------------------------------------------------------
+# --- what is stripped, and what is added ------------------------------------------------------------------------------
 
 
-def test_proxy_credentials_and_hop_by_hop_headers_never_reach_the_upstream(world):
+def test_proxy_credentials_and_hop_by_hop_headers_never_reach_the_upstream(world: Any):
     upstream = world.upstream("api.test", tls=False)
     world.start()
     get(
@@ -180,7 +180,7 @@ def test_proxy_credentials_and_hop_by_hop_headers_never_reach_the_upstream(world
     assert not names & {"proxy-authorization", "proxy-connection", "x-hop", "te"}
 
 
-def test_the_sandbox_trace_becomes_a_link_and_the_upstream_gets_the_proxys(world):
+def test_the_sandbox_trace_becomes_a_link_and_the_upstream_gets_the_proxys(world: Any):
     upstream = world.upstream("api.test", tls=False)
     world.start()
     theirs = "00-" + "ab" * 16 + "-" + "cd" * 8 + "-01"
@@ -193,14 +193,14 @@ def test_the_sandbox_trace_becomes_a_link_and_the_upstream_gets_the_proxys(world
     assert received.header("tracestate") is None
 
 
-def test_only_readable_codings_are_asked_for(world):
+def test_only_readable_codings_are_asked_for(world: Any):
     upstream = world.upstream("api.test", tls=False)
     world.start()
     get(world, "http://api.test/", headers={"Accept-Encoding": "compress, gzip;q=0.5, dcb, br"})
     assert upstream.requests[0].header("accept-encoding") == "gzip;q=0.5, br"
 
 
-# --- identity -----------------------------------------------------------------------------------------------------------
+# --- identity ---------------------------------------------------------------------------------------------------------
 
 
 def basic(user: str, password: str) -> str:
@@ -209,7 +209,7 @@ def basic(user: str, password: str) -> str:
 
 @pytest.mark.parametrize("credentials", [None, (SESSION, "wrong"), ("other", SECRET), ("", "")])
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_without_the_identity_of_an_open_session_nothing_is_forwarded(world, credentials, scheme):
+def test_without_the_identity_of_an_open_session_nothing_is_forwarded(world: Any, credentials: Any, scheme: str):
     upstream = world.listener("api.test")
     world.start()
     proxy = (
@@ -221,7 +221,7 @@ def test_without_the_identity_of_an_open_session_nothing_is_forwarded(world, cre
     assert (upstream.connections, world.engine.messages, world.engine.connects) == (0, [], [])
 
 
-def test_a_session_that_is_frozen_can_send_nothing_through_a_tunnel_it_has(world):
+def test_a_session_that_is_frozen_can_send_nothing_through_a_tunnel_it_has(world: Any):
     upstream = world.upstream("api.test")
     world.start()
     with requests.Session() as session:
@@ -234,7 +234,7 @@ def test_a_session_that_is_frozen_can_send_nothing_through_a_tunnel_it_has(world
     assert len(upstream.requests) == 1
 
 
-def test_a_407_leaves_the_connection_open_for_another_try(world):
+def test_a_407_leaves_the_connection_open_for_another_try(world: Any):
     world.upstream("api.test", tls=False)
     world.start()
     with socket.create_connection((world.host, world.port), timeout=10) as client:
@@ -243,10 +243,10 @@ def test_a_407_leaves_the_connection_open_for_another_try(world):
             assert expected in client.recv(65536).split(b"\r\n")[0]
 
 
-# --- refusals -----------------------------------------------------------------------------------------------------------
+# --- refusals ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_refused_request_is_a_problem_document_and_reaches_nobody(world):
+def test_a_refused_request_is_a_problem_document_and_reaches_nobody(world: Any):
     upstream = world.listener("api.test")
     world.engine.on_judge = lambda _call, _message: refuse(Direction.OUTBOUND)
     world.start()
@@ -260,7 +260,7 @@ def test_a_refused_request_is_a_problem_document_and_reaches_nobody(world):
     assert (upstream.connections, upstream.raw) == (0, b"")
 
 
-def test_a_refused_response_says_so_and_shows_nothing_of_it(world):
+def test_a_refused_response_says_so_and_shows_nothing_of_it(world: Any):
     world.upstream("api.test", b"HTTP/1.1 200 OK\r\nX-Secret: 42\r\nContent-Length: 6\r\n\r\nsecret")
 
     def judge(_call: Call, message: Message) -> Refuse | None:
@@ -274,7 +274,7 @@ def test_a_refused_response_says_so_and_shows_nothing_of_it(world):
     assert "secret" not in response.text
 
 
-def test_a_refused_connect_is_a_403_and_sends_no_byte(world):
+def test_a_refused_connect_is_a_403_and_sends_no_byte(world: Any):
     upstream = world.listener("api.test")
     world.engine.on_connect = lambda _scheme, _host, _port: False
     world.start()
@@ -284,7 +284,7 @@ def test_a_refused_connect_is_a_403_and_sends_no_byte(world):
     assert upstream.connections == 0
 
 
-def test_an_exchange_after_a_refused_one_goes_through_on_the_same_connection(world):
+def test_an_exchange_after_a_refused_one_goes_through_on_the_same_connection(world: Any):
     upstream = world.upstream("api.test")
     world.engine.on_judge = lambda _call, message: (
         refuse(Direction.OUTBOUND) if message.endpoint.path == "/no" else None
@@ -301,7 +301,7 @@ def test_an_exchange_after_a_refused_one_goes_through_on_the_same_connection(wor
     assert len(upstream.requests) == 1
 
 
-def test_an_unreachable_upstream_is_a_problem_document_too(world):
+def test_an_unreachable_upstream_is_a_problem_document_too(world: Any):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         world.hosts["api.test"] = ("127.0.0.1", unused.getsockname()[1])
@@ -311,7 +311,7 @@ def test_an_unreachable_upstream_is_a_problem_document_too(world):
     assert response.json()["retryable"] is True
 
 
-def test_an_upstream_with_an_unknown_authority_is_not_trusted(world):
+def test_an_upstream_with_an_unknown_authority_is_not_trusted(world: Any):
     upstream = world.upstream("api.test")
     world.authority_file = "/etc/ssl/certs/ca-certificates.crt"
     world.start()
@@ -321,7 +321,7 @@ def test_an_upstream_with_an_unknown_authority_is_not_trusted(world):
     assert upstream.requests == []
 
 
-def test_an_upstream_that_breaks_off_is_a_problem_document(world):
+def test_an_upstream_that_breaks_off_is_a_problem_document(world: Any):
     world.upstream("api.test", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", close=True)
     world.start()
     response = get(world, "https://api.test/")
@@ -338,7 +338,7 @@ def test_an_upstream_that_breaks_off_is_a_problem_document(world):
         b"GET / HTTP/1.1\r\nHost: api.test\r\n\r\n",
     ],
 )
-def test_what_is_not_a_proper_request_to_a_proxy_gets_a_problem_document(world, head):
+def test_what_is_not_a_proper_request_to_a_proxy_gets_a_problem_document(world: Any, head: bytes):
     upstream = world.listener("api.test")
     world.start(bound=True)
     with socket.create_connection((world.host, world.port), timeout=10) as client:
@@ -350,10 +350,10 @@ def test_what_is_not_a_proper_request_to_a_proxy_gets_a_problem_document(world, 
     assert upstream.connections == 0
 
 
-# --- waiting ------------------------------------------------------------------------------------------------------------
+# --- waiting ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_judgement_that_holds_is_waited_for(world):
+def test_a_judgement_that_holds_is_waited_for(world: Any):
     world.upstream("api.test")
     held: list[str] = []
 
@@ -369,7 +369,7 @@ def test_a_judgement_that_holds_is_waited_for(world):
     assert held == ["done"]
 
 
-def test_a_client_that_leaves_during_a_hold_ends_the_judgement_and_nothing_is_sent(world):
+def test_a_client_that_leaves_during_a_hold_ends_the_judgement_and_nothing_is_sent(world: Any):
     upstream = world.listener("api.test")
     ended: list[str] = []
 
@@ -382,10 +382,11 @@ def test_a_client_that_leaves_during_a_hold_ends_the_judgement_and_nothing_is_se
 
     world.engine.on_judge = judge
     world.start()
-    with pytest.raises(requests.exceptions.ReadTimeout), requests.Session() as session:
+    with requests.Session() as session:
         session.trust_env = False
         session.proxies = {"http": world.url}
-        session.get("http://api.test/", timeout=0.5)
+        with pytest.raises(requests.exceptions.ReadTimeout):
+            session.get("http://api.test/", timeout=0.5)
     deadline = time.monotonic() + 5
     while not ended and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -393,16 +394,16 @@ def test_a_client_that_leaves_during_a_hold_ends_the_judgement_and_nothing_is_se
     assert upstream.connections == 0
 
 
-# --- the proxy's own host -----------------------------------------------------------------------------------------------
+# --- the proxy's own host ---------------------------------------------------------------------------------------------
 
 
-def test_the_own_host_tells_a_session_about_itself(world):
+def test_the_own_host_tells_a_session_about_itself(world: Any):
     world.start()
     assert get(world, "http://proxy.dlp/session").json() == {"session": SESSION, "agent": "bot"}
     assert get(world, "http://proxy.dlp/elsewhere").status_code == 404
     assert world.engine.messages == []
 
 
-def test_the_own_host_asks_for_identity_as_well(world):
+def test_the_own_host_asks_for_identity_as_well(world: Any):
     world.start()
     assert curl(world, "http://proxy.dlp/session", proxy=world.bare_url)[0] == 407

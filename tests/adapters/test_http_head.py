@@ -1,4 +1,5 @@
 import base64
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -30,7 +31,7 @@ def test_what_is_not_special_is_kept_in_order_and_spelling():
 
 
 @pytest.mark.parametrize("name", [b"Proxy-Authorization", b"Proxy-Connection", b"TE", b"baggage", b"Keep-Alive"])
-def test_what_is_for_the_proxy_only_is_taken_out(name):
+def test_what_is_for_the_proxy_only_is_taken_out(name: bytes):
     assert request((name, b"x"), (b"Kept", b"y")).fields == ((b"Kept", b"y"),)
 
 
@@ -59,7 +60,7 @@ def test_two_credentials_are_none():
         ((b"", b"a"),),
     ],
 )
-def test_a_head_that_two_readers_could_read_differently_is_objected_to(fields):
+def test_a_head_that_two_readers_could_read_differently_is_objected_to(fields: Any):
     head = request(*fields)
     assert head.objection is not None
     assert head.objection.kind == "protocol"
@@ -82,7 +83,7 @@ def test_chunks_are_of_http_1_1_only():
         ((b"Content-Type", b"text/event-stream"), None),
     ],
 )
-def test_what_a_later_version_may_support_is_objected_to_in_a_request(field, objection):
+def test_what_a_later_version_may_support_is_objected_to_in_a_request(field: Any, objection: Any):
     assert request(field).objection == objection
 
 
@@ -94,7 +95,7 @@ def test_what_a_later_version_may_support_is_objected_to_in_a_request(field, obj
         ((b"Content-Type", b"Text/Event-Stream;charset=utf-8"), SSE),
     ],
 )
-def test_and_in_a_response(field, objection):
+def test_and_in_a_response(field: Any, objection: Any):
     assert read_response((field,), b"HTTP/1.1").objection == objection
 
 
@@ -113,7 +114,7 @@ def test_a_response_loses_what_would_show_another_way_to_the_upstream():
         (b"", b"identity"),
     ],
 )
-def test_codings_that_nobody_here_reads_are_not_asked_for(given, asked):
+def test_codings_that_nobody_here_reads_are_not_asked_for(given: bytes, asked: bytes):
     assert dict(request((b"Accept-Encoding", given)).fields)[b"Accept-Encoding"] == asked
 
 
@@ -124,7 +125,7 @@ def test_only_a_well_formed_trace_is_taken_up():
 
 
 @given(st.text(st.characters(exclude_characters=":"), max_size=20), st.text(max_size=20))
-def test_basic_credentials_come_out_as_they_went_in(user, password):
+def test_basic_credentials_come_out_as_they_went_in(user: str, password: str):
     value = b"Basic " + base64.b64encode(f"{user}:{password}".encode("utf-8", "replace"))
     expected = f"{user}:{password}".encode("utf-8", "replace").decode().partition(":")
     assert read_credentials(value) == (expected[0], expected[2])
@@ -133,7 +134,7 @@ def test_basic_credentials_come_out_as_they_went_in(user, password):
 @pytest.mark.parametrize(
     "value", [b"", b"Bearer YTpi", b"Basic !!!", b"Basic " + base64.b64encode(b"nocolon"), b"Basic /w=="]
 )
-def test_what_is_not_basic_is_no_identity(value):
+def test_what_is_not_basic_is_no_identity(value: bytes):
     assert read_credentials(value) is None
 
 
@@ -146,7 +147,7 @@ def test_what_is_not_basic_is_no_identity(value):
         ("127.0.0.1", ("127.0.0.1", 443)),
     ],
 )
-def test_an_authority_is_host_and_port(text, read):
+def test_an_authority_is_host_and_port(text: str, read: Any):
     assert read_authority(text, 443) == read
 
 
@@ -171,12 +172,12 @@ def test_an_authority_is_host_and_port(text, read):
         ".",
     ],
 )
-def test_what_could_be_read_otherwise_is_no_authority(text):
+def test_what_could_be_read_otherwise_is_no_authority(text: str):
     assert read_authority(text, 443) is None
 
 
 @given(st.text(max_size=60))
-def test_an_authority_never_holds_what_separates(text):
+def test_an_authority_never_holds_what_separates(text: str):
     read = read_authority(text, 443)
     assert read is None or not set(read[0]) & set("@/?#\\% \t\r\n")
 

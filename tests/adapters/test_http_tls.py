@@ -1,5 +1,6 @@
 import ssl
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +14,7 @@ from dlp.core.errors import ConfigError
 
 
 @pytest.fixture
-def files(tmp_path):
+def files(tmp_path: Path):
     return ca.create(tmp_path, time.time)
 
 
@@ -47,25 +48,25 @@ def leaf(tls: Tls, host: str, files: ca.Files) -> x509.Certificate:
 
 
 @pytest.mark.parametrize("host", ["api.test", "127.0.0.1", "a-very-long-label-" + "x" * 40 + ".and-more-of-it.test"])
-def test_a_strict_client_accepts_the_certificate_of_its_host(files, host):
+def test_a_strict_client_accepts_the_certificate_of_its_host(files: ca.Files, host: str):
     shown = leaf(Tls(files.key, None, time.time), host, files)
     assert shown.issuer == x509.load_pem_x509_certificate(files.certificate.read_bytes()).subject
 
 
-def test_the_authoritys_own_key_is_not_shown_in_handshakes(files):
+def test_the_authoritys_own_key_is_not_shown_in_handshakes(files: ca.Files):
     shown = leaf(Tls(files.key, None, time.time), "api.test", files)
     authority = x509.load_pem_x509_certificate(files.certificate.read_bytes())
     assert shown.public_key() != authority.public_key()
 
 
-def test_no_certificate_outlives_the_authority(files):
+def test_no_certificate_outlives_the_authority(files: ca.Files):
     authority = x509.load_pem_x509_certificate(files.certificate.read_bytes())
     late = authority.not_valid_after_utc.timestamp() - 3600
     shown = Tls(files.key, None, lambda: late)._certificate("api.test", authority.not_valid_after_utc)
     assert shown.not_valid_after_utc <= authority.not_valid_after_utc
 
 
-def test_a_hosts_settings_are_made_once_a_day(files):
+def test_a_hosts_settings_are_made_once_a_day(files: ca.Files):
     now = [time.time()]
     tls = Tls(files.key, None, lambda: now[0])
     first = tls._context("api.test")
@@ -74,7 +75,7 @@ def test_a_hosts_settings_are_made_once_a_day(files):
     assert tls._context("api.test") is not first
 
 
-def test_an_upstream_without_a_name_is_not_greeted(files):
+def test_an_upstream_without_a_name_is_not_greeted(files: ca.Files):
     start: Any = SimpleNamespace(conn=Server(address=None), context=None, ssl_conn=None)
     with pytest.raises(TypeError):
         Tls(files.key, None, time.time).start_server(start)
@@ -82,7 +83,7 @@ def test_an_upstream_without_a_name_is_not_greeted(files):
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not a key"])
-def test_a_missing_authority_stops_the_start_with_what_to_do(tmp_path, content):
+def test_a_missing_authority_stops_the_start_with_what_to_do(tmp_path: Path, content: bytes | None):
     path = tmp_path / "mitmproxy-ca.pem"
     if content is not None:
         path.write_bytes(content)
@@ -90,15 +91,15 @@ def test_a_missing_authority_stops_the_start_with_what_to_do(tmp_path, content):
         Tls(path, None, time.time)
 
 
-def test_the_operators_authorities_join_the_systems(tmp_path, authority):
+def test_the_operators_authorities_join_the_systems(tmp_path: Path, authority: Any):
     target = bundle_authorities([authority.file], tmp_path / "all.pem")
     together = target.read_text(encoding="utf-8")
     assert authority.file.read_text(encoding="utf-8") in together
     assert together.count("BEGIN CERTIFICATE") > 1
 
 
-def test_a_file_that_holds_no_authority_is_named(tmp_path):
+def test_a_file_that_holds_no_authority_is_named(tmp_path: Path):
     wrong = tmp_path / "wrong.pem"
     wrong.write_text("nothing", encoding="utf-8")
-    with pytest.raises(ConfigError, match="wrong.pem"):
+    with pytest.raises(ConfigError, match=r"wrong\.pem"):
         bundle_authorities([wrong], tmp_path / "all.pem")

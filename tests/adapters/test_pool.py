@@ -37,31 +37,31 @@ def ask(pool: Pool, text: str, limit: float = 20.0) -> int:
     return len(asyncio.run(pool.classify((Part("", text),), limit)))
 
 
-def test_a_worker_gives_the_findings(pool):
+def test_a_worker_gives_the_findings(pool: Pool):
     assert ask(pool, "text") == 1
 
 
-def test_a_hung_worker_refuses_its_message_and_is_replaced(pool):
+def test_a_hung_worker_refuses_its_message_and_is_replaced(pool: Pool):
     assert ask(pool, "text") == 1
     with pytest.raises(TimeoutError):
         ask(pool, "hang", 0.5)
     assert ask(pool, "text") == 1
 
 
-def test_a_dead_worker_refuses_its_message_and_is_replaced(pool):
+def test_a_dead_worker_refuses_its_message_and_is_replaced(pool: Pool):
     with pytest.raises(PluginError):
         ask(pool, "die")
     assert ask(pool, "text") == 1
 
 
-def test_what_a_classifier_raised_is_told_without_its_text(pool):
+def test_what_a_classifier_raised_is_told_without_its_text(pool: Pool):
     with pytest.raises(PluginError) as raised:
         ask(pool, "raise")
     assert "RuntimeError" in str(raised.value)
     assert "a-secret-value" not in repr(raised.value) + str(raised.value.__cause__) + str(raised.value.__context__)
 
 
-def test_a_task_behind_a_hung_one_is_not_lost_with_it(workers):
+def test_a_task_behind_a_hung_one_is_not_lost_with_it(workers: ModuleType):
     pool = Pool(workers.prepare, (0.0,), workers.classify, workers=2)
 
     async def both() -> list[object]:
@@ -75,7 +75,7 @@ def test_a_task_behind_a_hung_one_is_not_lost_with_it(workers):
     assert isinstance(results[1], list)
 
 
-def test_messages_wait_while_the_workers_load_but_not_for_ever(workers):
+def test_messages_wait_while_the_workers_load_but_not_for_ever(workers: ModuleType):
     pool = Pool(workers.prepare, (1.5,), workers.classify, workers=1)
     pool.start()
     with pytest.raises(TimeoutError):

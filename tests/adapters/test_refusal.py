@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import pytest
 
@@ -15,12 +16,12 @@ def refuse(kind: str, direction: Direction = Direction.OUTBOUND, **more: object)
     ("kind", "status"),
     [("flow", 403), ("identity", 407), ("limit", 413), ("protocol", 400), ("upstream", 502), ("unheard-of", 403)],
 )
-def test_the_status_follows_the_kind(kind, status):
+def test_the_status_follows_the_kind(kind: Any, status: int):
     assert refusal.status(refuse(kind)) == status
 
 
 @pytest.mark.parametrize("kind", ["limit", "protocol"])
-def test_a_refused_response_is_a_403_whatever_is_wrong_with_it(kind):
+def test_a_refused_response_is_a_403_whatever_is_wrong_with_it(kind: Any):
     assert refusal.status(refuse(kind, Direction.INBOUND)) == 403
 
 

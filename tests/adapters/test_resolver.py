@@ -1,5 +1,6 @@
 import asyncio
 import ipaddress
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,11 +10,14 @@ from dlp.adapters.resolver import PIN_SECONDS, Barred, Pinned, Resolver, literal
 
 
 class Dns:
+    """Gives one answer after another, and keeps what it was asked."""
+
     def __init__(self, *answers: tuple[str, ...]) -> None:
         self.answers = list(answers)
         self.asked: list[str] = []
 
     async def __call__(self, host: str) -> tuple[str, ...]:
+        """Resolve a name."""
         self.asked.append(host)
         if not self.answers:
             raise OSError
@@ -28,7 +32,7 @@ def resolver(
 
 
 @pytest.mark.parametrize("text", ["93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946"])
-def test_public_addresses_are_public(text):
+def test_public_addresses_are_public(text: str):
     assert public(ipaddress.ip_address(text))
 
 
@@ -41,12 +45,12 @@ def test_public_addresses_are_public(text):
         *("64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "2002:7f00:1::", "2001:db8::1"),
     ],
 )
-def test_everything_else_is_not(text):
+def test_everything_else_is_not(text: str):
     assert not public(ipaddress.ip_address(text))
 
 
 @given(st.ip_addresses(v=4).filter(lambda address: not address.is_global))
-def test_an_address_that_is_not_public_is_not_so_inside_another_either(address):
+def test_an_address_that_is_not_public_is_not_so_inside_another_either(address: Any):
     packed = int(address)
     assert not public(ipaddress.IPv6Address((0xFFFF << 32) | packed))
     assert not public(ipaddress.IPv6Address((0x64FF9B << 96) | packed))
@@ -54,7 +58,7 @@ def test_an_address_that_is_not_public_is_not_so_inside_another_either(address):
 
 
 @given(st.text())
-def test_whatever_the_host_says_it_is_answered_or_looked_up(text):
+def test_whatever_the_host_says_it_is_answered_or_looked_up(text: str):
     known = resolver(Dns()).known(text, 443)
     assert known is None or isinstance(known, Pinned | Barred)
 
@@ -68,7 +72,7 @@ def test_only_the_canonical_notation_is_an_address():
 @pytest.mark.parametrize(
     "host", ["2130706433", "0x7f000001", "127.1", "0177.0.0.1", "example.0x10", "1.2.3.4.5", "a b"]
 )
-def test_a_number_that_is_no_plain_address_is_barred_without_asking(host):
+def test_a_number_that_is_no_plain_address_is_barred_without_asking(host: str):
     dns = Dns(("93.184.216.34",))
     assert isinstance(asyncio.run(resolver(dns).resolve(host, 80)), Barred)
     assert dns.asked == []
@@ -115,5 +119,5 @@ def test_no_reason_names_an_address():
 
 
 @pytest.mark.parametrize("port", [53, 5353])
-def test_the_dns_itself_is_no_destination(port):
+def test_the_dns_itself_is_no_destination(port: int):
     assert isinstance(resolver(Dns(("93.184.216.34",))).known("name.test", port), Barred)

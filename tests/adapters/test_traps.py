@@ -11,7 +11,7 @@ import ssl
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import h2.config
 import h2.connection
@@ -81,7 +81,7 @@ def settle(condition: Any, seconds: float = 3.0) -> None:
 # --- 1: an exception --------------------------------------------------------------------------------------------------
 
 
-def test_an_exception_while_judging_refuses_the_message(world, front):
+def test_an_exception_while_judging_refuses_the_message(world: Any, front: Any):
     upstream = world.upstream("api.test", tls=False)
 
     def bug(_call: Call, _message: Message) -> Refuse:
@@ -96,7 +96,9 @@ def test_an_exception_while_judging_refuses_the_message(world, front):
     assert b"secret-in-an-error" not in body
 
 
-def test_an_exception_is_logged_by_its_place_only(world, caplog, capfd):
+def test_an_exception_is_logged_by_its_place_only(
+    world: Any, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+):
     world.upstream("api.test", tls=False)
 
     def bug(_call: Call, _message: Message) -> Refuse:
@@ -112,14 +114,14 @@ def test_an_exception_is_logged_by_its_place_only(world, caplog, capfd):
     assert "secret-in-an-error" not in said
 
 
-def test_an_exception_in_a_layer_ends_the_connection(world, monkeypatch):
+def test_an_exception_in_a_layer_ends_the_connection(world: Any, monkeypatch: pytest.MonkeyPatch):
     upstream = world.upstream("api.test", tls=False)
 
     def bug(*_arguments: object) -> None:
         raise RuntimeError
 
     monkeypatch.setattr(http_stream.Exchange, "_refuse", bug)
-    monkeypatch.setattr(http_stream.Exchange, "_request_headers", bug)
+    monkeypatch.setattr(http_stream.Exchange, "_session", bug)
     world.start(bound=True)
     with socket.create_connection((world.host, world.port), timeout=5) as client:
         client.sendall(b"GET http://api.test/ HTTP/1.1\r\nHost: api.test\r\n\r\n")
@@ -127,11 +129,11 @@ def test_an_exception_in_a_layer_ends_the_connection(world, monkeypatch):
     assert upstream.requests == []
 
 
-def test_without_the_dispatch_that_fails_closed_the_client_would_hang(world, monkeypatch):
+def test_without_the_dispatch_that_fails_closed_the_client_would_hang(world: Any, monkeypatch: pytest.MonkeyPatch):
     def bug(*_arguments: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(http_stream.Exchange, "_request_headers", bug)
+    monkeypatch.setattr(http_stream.Exchange, "_session", bug)
     monkeypatch.setattr(ClientConnection, "server_event", http.LiveConnectionHandler.server_event)
     monkeypatch.setattr(http_stream, "FailClosed", _Open)
     world.start(bound=True)
@@ -146,7 +148,7 @@ class _Open:
 
     error = None
 
-    def __enter__(self) -> "_Open":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exc: object) -> None:
@@ -157,7 +159,7 @@ class _Open:
 
 
 @pytest.mark.parametrize("first", [b"\x00\x01\x02 raw bytes\n", b"SSH-2.0-client\r\n", b"{'not': 'http'}\n"])
-def test_bytes_in_a_tunnel_that_are_neither_tls_nor_http_go_nowhere(world, front, first):
+def test_bytes_in_a_tunnel_that_are_neither_tls_nor_http_go_nowhere(world: Any, front: Any, first: bytes):
     upstream = world.listener("api.test")
     world.engine.on_judge = no
     at = front("refuse")
@@ -168,7 +170,7 @@ def test_bytes_in_a_tunnel_that_are_neither_tls_nor_http_go_nowhere(world, front
         assert at.naive or upstream.connections == 0
 
 
-def test_an_upgrade_and_a_101_do_not_become_a_tunnel(world, front):
+def test_an_upgrade_and_a_101_do_not_become_a_tunnel(world: Any, front: Any):
     world.upstream(
         "api.test",
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: raw\r\nConnection: Upgrade\r\n\r\npast-all-hooks",
@@ -184,7 +186,7 @@ def test_an_upgrade_and_a_101_do_not_become_a_tunnel(world, front):
     assert at.naive or b"urn:dlp:refusal:unsupported" in reply
 
 
-def test_a_101_that_nobody_asked_for_is_refused(world, front):
+def test_a_101_that_nobody_asked_for_is_refused(world: Any, front: Any):
     world.upstream(
         "api.test",
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: raw\r\nConnection: Upgrade\r\n\r\npast-all-hooks",
@@ -202,7 +204,7 @@ def test_a_101_that_nobody_asked_for_is_refused(world, front):
     "header",
     ["Upgrade: websocket\r\nConnection: Upgrade", "Content-Type: application/grpc", "Trailer: X-Sum"],
 )
-def test_what_a_later_version_may_read_is_refused_with_that_word(world, header):
+def test_what_a_later_version_may_read_is_refused_with_that_word(world: Any, header: str):
     upstream = world.listener("api.test")
     world.start(bound=True)
     with socket.create_connection((world.host, world.port), timeout=5) as client:
@@ -214,7 +216,7 @@ def test_what_a_later_version_may_read_is_refused_with_that_word(world, header):
 
 
 @pytest.mark.parametrize("media", ["text/event-stream; charset=utf-8", "application/grpc+proto"])
-def test_streams_of_an_upstream_are_refused_at_once(world, media):
+def test_streams_of_an_upstream_are_refused_at_once(world: Any, media: str):
     world.upstream("api.test", f"HTTP/1.1 200 OK\r\nContent-Type: {media}\r\n\r\ndata: secret\n\n".encode(), tls=False)
     world.start(bound=True)
     status, body = curl(world, "http://api.test/")
@@ -227,7 +229,7 @@ def test_streams_of_an_upstream_are_refused_at_once(world, media):
 
 
 @pytest.mark.parametrize("scheme", ["https", "http"])
-def test_a_refused_request_makes_no_connection_and_resolves_no_name(world, front, scheme):
+def test_a_refused_request_makes_no_connection_and_resolves_no_name(world: Any, front: Any, scheme: str):
     upstream = world.listener("api.test")
     world.engine.on_judge = no
     at = front("refuse")
@@ -237,7 +239,7 @@ def test_a_refused_request_makes_no_connection_and_resolves_no_name(world, front
     assert world.looked_up == []
 
 
-def test_a_refused_request_asks_no_dns(world):
+def test_a_refused_request_asks_no_dns(world: Any):
     world.engine.on_judge = no
     world.start(bound=True)
     assert curl(world, "https://elsewhere.test/x")[0] == 403
@@ -259,7 +261,7 @@ def bomb(size: int) -> bytes:
     return gzip.compress(bytes(1 << 20) * (size >> 20), 9)
 
 
-def test_a_decompression_bomb_is_refused_without_being_unpacked(world, front):
+def test_a_decompression_bomb_is_refused_without_being_unpacked(world: Any, front: Any):
     packed = bomb(300 << 20)
     reply = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Type: application/json\r\n"
     reply += b"Content-Length: %d\r\n\r\n" % len(packed) + packed
@@ -275,7 +277,7 @@ def test_a_decompression_bomb_is_refused_without_being_unpacked(world, front):
 
 
 @pytest.mark.parametrize("framing", ["length", "chunked"])
-def test_a_padded_request_is_refused_and_never_streamed(world, front, framing):
+def test_a_padded_request_is_refused_and_never_streamed(world: Any, front: Any, framing: str):
     upstream = world.upstream("api.test", tls=False)
     world.engine.on_judge = no
     at = front("refuse", "stream_large_bodies=100k")
@@ -289,7 +291,7 @@ def test_a_padded_request_is_refused_and_never_streamed(world, front, framing):
 
 
 @pytest.mark.parametrize("framing", ["length", "chunked", "close"])
-def test_a_padded_response_is_refused_and_never_streamed(world, framing):
+def test_a_padded_response_is_refused_and_never_streamed(world: Any, framing: str):
     body = b"secret" + b"x" * 300_000
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
     reply = {
@@ -305,7 +307,7 @@ def test_a_padded_response_is_refused_and_never_streamed(world, framing):
     assert b"secret" not in said
 
 
-def test_a_body_over_the_limit_in_http2_is_refused(world):
+def test_a_body_over_the_limit_in_http2_is_refused(world: Any):
     upstream = world.upstream_h2("api.test")
     world.start(bound=True)
     status, body = curl(world, "https://api.test/", "--http2", data=b"x" * 300_000)
@@ -317,7 +319,7 @@ def test_a_body_over_the_limit_in_http2_is_refused(world):
 
 
 @pytest.mark.parametrize("fix", ["there", "removed"])
-def test_after_a_407_nothing_is_judged_or_sent(world, monkeypatch, fix):
+def test_after_a_407_nothing_is_judged_or_sent(world: Any, monkeypatch: pytest.MonkeyPatch, fix: str):
     upstream = world.upstream("api.test", tls=False)
     if fix == "removed":
         monkeypatch.setattr(http_stream.Exchange, "_session", lambda self, _head: self._shell.engine.info)
@@ -332,7 +334,7 @@ def test_after_a_407_nothing_is_judged_or_sent(world, monkeypatch, fix):
 CHUNKED_WITH_TRAILER = b"3\r\nabc\r\n0\r\nX-Secret: 42\r\n\r\n"
 
 
-def test_trailers_of_a_request_are_refused_cleanly(world, front):
+def test_trailers_of_a_request_are_refused_cleanly(world: Any, front: Any):
     upstream = world.upstream("api.test", tls=False)
     at = front("forward")
     with socket.create_connection((at.host, at.port), timeout=5) as client:
@@ -346,7 +348,7 @@ def test_trailers_of_a_request_are_refused_cleanly(world, front):
     assert upstream.requests == []
 
 
-def test_trailers_of_a_response_are_refused_cleanly(world, front):
+def test_trailers_of_a_response_are_refused_cleanly(world: Any, front: Any):
     world.upstream(
         "api.test", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + CHUNKED_WITH_TRAILER, tls=False
     )
@@ -359,7 +361,7 @@ def test_trailers_of_a_response_are_refused_cleanly(world, front):
     assert b"42" not in reply
 
 
-def test_trailers_in_http2_are_refused_in_both_directions(world):
+def test_trailers_in_http2_are_refused_in_both_directions(world: Any):
     upstream = world.upstream_h2("api.test", trailers=(("x-secret", "42"),))
     world.start(bound=True)
     status, body = curl(world, "https://api.test/", "--http2")
@@ -400,7 +402,7 @@ def _h2_post_with_trailers(world: Any, name: str) -> bytes:
         ("utf-16", codecs.BOM_UTF16_LE + '{"name": "alice", "note": "é"}'.encode("utf-16-le")),
     ],
 )
-def test_an_edit_leaves_the_byte_order_mark_and_the_charset_alone(world, front, charset, body):
+def test_an_edit_leaves_the_byte_order_mark_and_the_charset_alone(world: Any, front: Any, charset: str, body: bytes):
     upstream = world.upstream("api.test", tls=False)
 
     def judge(_call: Call, message: Message) -> Forward | None:
@@ -441,7 +443,7 @@ def get(host: str) -> bytes:
 @pytest.mark.parametrize(
     ("sni", "host"), [("api.test", "evil.test"), ("api.test", "api.test:444"), ("api.test", "api.test@evil.test")]
 )
-def test_a_host_header_that_is_not_the_tunnels_is_refused(world, front, sni, host):
+def test_a_host_header_that_is_not_the_tunnels_is_refused(world: Any, front: Any, sni: str, host: str):
     upstream = world.upstream("api.test")
     at = front("forward")
     reply = in_tunnel(at, "api.test:443", sni, get(host))
@@ -449,7 +451,7 @@ def test_a_host_header_that_is_not_the_tunnels_is_refused(world, front, sni, hos
     assert at.naive or b"urn:dlp:refusal:mismatch" in reply
 
 
-def test_a_name_in_the_tls_hello_that_is_not_the_tunnels_is_refused(world, front):
+def test_a_name_in_the_tls_hello_that_is_not_the_tunnels_is_refused(world: Any, front: Any):
     upstream = world.listener("api.test")
     at = front("forward")
     reply = in_tunnel_or_nothing(at, "api.test:443", "evil.test", get("api.test"))
@@ -475,7 +477,7 @@ def in_tunnel_or_nothing(front: Any, target: str, sni: str, request: bytes) -> b
         b"GET ftp://api.test/ HTTP/1.1\r\nHost: api.test\r\n\r\n",
     ],
 )
-def test_a_request_that_says_two_things_about_where_it_goes_is_refused(world, head):
+def test_a_request_that_says_two_things_about_where_it_goes_is_refused(world: Any, head: bytes):
     upstream = world.upstream("api.test", tls=False)
     world.start(bound=True)
     with socket.create_connection((world.host, world.port), timeout=5) as client:
@@ -486,7 +488,7 @@ def test_a_request_that_says_two_things_about_where_it_goes_is_refused(world, he
     assert (upstream.requests, world.engine.messages) == ([], [])
 
 
-def test_a_tunnel_inside_a_tunnel_is_refused(world):
+def test_a_tunnel_inside_a_tunnel_is_refused(world: Any):
     upstream = world.upstream("api.test")
     world.start(bound=True)
     reply = in_tunnel(
@@ -504,7 +506,9 @@ ODD = ["0x7f000001", "2130706433", "0177.0.0.1", "127.1", "0"]
 
 @pytest.mark.parametrize("fix", ["there", "removed"])
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::ffff:127.0.0.1]", "inside.test"])
-def test_a_private_destination_is_refused_before_a_connection_is_made(world, monkeypatch, host, fix):
+def test_a_private_destination_is_refused_before_a_connection_is_made(
+    world: Any, monkeypatch: pytest.MonkeyPatch, host: str, fix: str
+):
     upstream = world.upstream("named.test", tls=False)
     world.lookup = lambda _host: ("127.0.0.1",)
     if fix == "removed":
@@ -516,7 +520,7 @@ def test_a_private_destination_is_refused_before_a_connection_is_made(world, mon
 
 
 @pytest.mark.parametrize("host", [*PRIVATE, *ODD])
-def test_no_notation_of_a_private_address_is_let_through(world, host):
+def test_no_notation_of_a_private_address_is_let_through(world: Any, host: str):
     world.start(bound=True)
     with socket.create_connection((world.host, world.port), timeout=5) as client:
         client.sendall(f"GET http://{host}/ HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
@@ -527,14 +531,14 @@ def test_no_notation_of_a_private_address_is_let_through(world, host):
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0x7f000001"])
-def test_a_tunnel_to_a_private_address_is_refused(world, host):
+def test_a_tunnel_to_a_private_address_is_refused(world: Any, host: str):
     world.start(bound=True)
     with socket.create_connection((world.host, world.port), timeout=5) as client:
         client.sendall(f"CONNECT {host}:443 HTTP/1.1\r\nHost: {host}:443\r\n\r\n".encode())
         assert client.recv(65536).startswith(b"HTTP/1.1 403")
 
 
-def test_a_private_address_that_the_operator_named_is_reached(world):
+def test_a_private_address_that_the_operator_named_is_reached(world: Any):
     upstream = world.upstream("inside.test", tls=False)
     world.start(bound=True)
     assert curl(world, "http://inside.test/")[0] == 200
@@ -542,7 +546,7 @@ def test_a_private_address_that_the_operator_named_is_reached(world):
 
 
 @pytest.mark.parametrize("fix", ["there", "removed"])
-def test_a_name_that_is_rebound_leads_nowhere_else(world, monkeypatch, fix):
+def test_a_name_that_is_rebound_leads_nowhere_else(world: Any, monkeypatch: pytest.MonkeyPatch, fix: str):
     """`127.0.0.2` stands for a public address here, `127.0.0.1` for what an attacker rebinds the name to."""
     inside = world.upstream("named.test", tls=False)
     answers = iter([("127.0.0.2",), ("127.0.0.1",), ("127.0.0.1",)])
@@ -562,7 +566,7 @@ def test_a_name_that_is_rebound_leads_nowhere_else(world, monkeypatch, fix):
     assert world.looked_up == ["rebound.test"]
 
 
-def test_a_name_is_resolved_once_while_its_pin_stands(world, monkeypatch):
+def test_a_name_is_resolved_once_while_its_pin_stands(world: Any, monkeypatch: pytest.MonkeyPatch):
     world.lookup = lambda _host: ("127.0.0.3",)
     monkeypatch.setattr(resolver, "public", lambda _address: True)
     world.start(bound=True)
@@ -571,7 +575,7 @@ def test_a_name_is_resolved_once_while_its_pin_stands(world, monkeypatch):
     assert world.looked_up == ["pinned.test"]
 
 
-def test_the_port_of_the_dns_is_no_destination(world):
+def test_the_port_of_the_dns_is_no_destination(world: Any):
     world.lookup = lambda _host: ("93.184.216.34",)
     world.start(bound=True)
     status, body = curl(world, "http://dns.test:53/")

@@ -33,9 +33,12 @@ destinations:
 
 
 class Quiet(BaseHTTPRequestHandler):
+    """An upstream that answers in JSON, or with a bomb."""
+
     bomb = b""
 
     def do_GET(self) -> None:
+        """Answer."""
         body = self.bomb if self.path == "/bomb" else b'{"ok": true}'
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
@@ -50,15 +53,20 @@ class Quiet(BaseHTTPRequestHandler):
 
 
 class Server(socketserver.ThreadingTCPServer):
+    """Counts the connections it accepts."""
+
     daemon_threads = True
     accepted = 0
 
     def get_request(self) -> Any:
+        """Accept one."""
         self.accepted += 1
         return super().get_request()
 
 
 class Proxy:
+    """`dlp up` in a folder of its own, with one session open."""
+
     def __init__(self, folder: Path, hosts: dict[str, int]) -> None:
         self.folder = folder
         self.dlp("init", ".")
@@ -78,11 +86,13 @@ class Proxy:
         self.proxy = json.loads(self.dlp("session", "open", "--agent", "bot", "--json"))["proxy"]
 
     def dlp(self, *arguments: str) -> str:
+        """Run another command there."""
         return subprocess.run(  # noqa: S603 - a fixed command
             [DLP, *arguments], cwd=self.folder, capture_output=True, text=True, check=True
         ).stdout
 
     def curl(self, url: str, *arguments: str, proxy: str = "") -> tuple[int, str]:
+        """Return status, and heads and body as text."""
         done = subprocess.run(  # noqa: S603 - a fixed command
             [
                 *("/usr/bin/curl", "--silent", "--max-time", "30", "--proxy", proxy or self.proxy),
@@ -97,12 +107,14 @@ class Proxy:
         return int(status), body
 
     def memory(self, field: str) -> int:
+        """Return a figure of the process's memory in bytes."""
         for line in Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii").splitlines():
             if line.startswith(field):
                 return int(line.split()[1]) * 1024
         raise AssertionError(field)
 
     def close(self) -> int:
+        """Stop it with a signal; return its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
@@ -134,34 +146,34 @@ def proxy(tmp_path_factory: pytest.TempPathFactory, servers: dict[str, Server]) 
     made.close()
 
 
-def test_one_line_says_that_the_proxy_is_ready_and_where(proxy):
+def test_one_line_says_that_the_proxy_is_ready_and_where(proxy: Any):
     told = json.loads((proxy.folder / "state" / "listen.json").read_text(encoding="utf-8"))
     assert proxy.said.startswith(f"dlp: ready on {told['host']}:{told['port']}")
     assert told["pid"] == proxy.process.pid
 
 
-def test_a_listed_service_is_reached(proxy):
+def test_a_listed_service_is_reached(proxy: Any):
     status, body = proxy.curl("http://api.test/x")
     assert status == 200
     assert '{"ok": true}' in body
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_an_unlisted_destination_sees_no_byte(proxy, servers, scheme):
+def test_an_unlisted_destination_sees_no_byte(proxy: Any, servers: Any, scheme: str):
     _, said = proxy.curl(f"{scheme}://elsewhere.test/x")
     assert "403" in said.splitlines()[0]
     assert "application/problem+json" in said
     assert servers["elsewhere.test"].accepted == 0
 
 
-def test_without_identity_nothing_is_reached(proxy, servers):
+def test_without_identity_nothing_is_reached(proxy: Any, servers: Any):
     before = servers["api.test"].accepted
     host = proxy.proxy.rpartition("@")[2]
     assert proxy.curl("http://api.test/x", proxy=f"http://{host}")[0] == 407
     assert servers["api.test"].accepted == before
 
 
-def test_a_bomb_of_300_mb_grows_the_process_by_no_more_than_64(proxy):
+def test_a_bomb_of_300_mb_grows_the_process_by_no_more_than_64(proxy: Any):
     proxy.curl("http://api.test/x")
     Path(f"/proc/{proxy.process.pid}/clear_refs").write_text("5", encoding="ascii")  # the peak counts from here
     before = proxy.memory("VmRSS")
@@ -170,28 +182,28 @@ def test_a_bomb_of_300_mb_grows_the_process_by_no_more_than_64(proxy):
     assert proxy.memory("VmHWM") - before <= 64 << 20
 
 
-def test_a_closed_session_is_refused_on_the_next_message(proxy):
+def test_a_closed_session_is_refused_on_the_next_message(proxy: Any):
     opened = json.loads(proxy.dlp("session", "open", "--agent", "bot", "--json"))
     assert proxy.curl("http://api.test/x", proxy=opened["proxy"])[0] == 200
     proxy.dlp("session", "close", opened["session"])
     assert proxy.curl("http://api.test/x", proxy=opened["proxy"])[0] == 407
 
 
-def test_the_secret_of_a_session_is_in_no_file_and_no_log(proxy):
+def test_the_secret_of_a_session_is_in_no_file_and_no_log(proxy: Any):
     secret = proxy.proxy.split("@")[0].rpartition(":")[2].encode()
     proxy.curl("http://api.test/x")
     seen = [path for path in proxy.folder.rglob("*") if path.is_file() and secret in path.read_bytes()]
     assert seen == []
 
 
-def test_a_signal_ends_it_cleanly_and_its_address_is_withdrawn(tmp_path, servers):
+def test_a_signal_ends_it_cleanly_and_its_address_is_withdrawn(tmp_path: Path, servers: Any):
     made = Proxy(tmp_path, {"api.test": servers["api.test"].server_address[1]})
     assert made.close() == 0
     assert not (tmp_path / "state" / "listen.json").exists()
     assert (tmp_path / "errors").read_text(encoding="utf-8") == ""
 
 
-def test_an_address_in_use_stops_the_start_with_one_line(tmp_path):
+def test_an_address_in_use_stops_the_start_with_one_line(tmp_path: Path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
