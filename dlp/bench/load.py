@@ -145,12 +145,15 @@ class _Connection(asyncio.Protocol):
         self.last = 0.0
         self.answer = b""
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a stream protocol
         self._transport = transport
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if not self.lost.done():
+            self.lost.set_result(None)
         if not self.done.done():
             self.done.set_exception(exc or ConnectionError("the proxy closed a connection in the middle of a round"))
 
@@ -193,11 +196,12 @@ class _Connection(asyncio.Protocol):
         self._missing = 0
         self.done.set_result(None)
 
-    def close(self) -> None:
-        """Close the connection."""
+    def close(self) -> asyncio.Future[None]:
+        """Close the connection; the future ends when it is closed."""
         self.done.cancel()
         if self._transport is not None:
-            self._transport.close()
+            self._transport.abort()
+        return self.lost
 
     async def secure(self, authorities: str) -> None:
         """Speak TLS from here on."""
@@ -286,10 +290,10 @@ class Load:
         """The body of the last answer on the first connection."""
         return self._connections[0].answer
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Close every connection."""
-        for connection in self._connections:
-            connection.close()
+        if self._connections:
+            await asyncio.wait([connection.close() for connection in self._connections], timeout=2)
 
 
 if __name__ == "__main__":

@@ -26,8 +26,8 @@ def write(told: Mapping[str, Any], path: Path) -> None:
         raise ConfigError(
             "--plot: matplotlib is not installed; expected the extra: pip install 'dlp-proxy[bench]'"
         ) from error
-    panels = _panels(Row(**row) for row in told["rows"])
-    heights = [len(rows) + 1.6 for _, rows in panels]
+    drawn = panels(Row(**row) for row in told["rows"])
+    heights = [len(rows) + 1.6 for _, rows in drawn]
     figure = Figure(figsize=(10, 0.34 * sum(heights) + 1.0), layout="constrained", dpi=130)
     figure.suptitle(f"dlp bench {told['bench']}", x=0.01, ha="left", fontsize=15, fontweight="bold")
     machine = told["machine"]
@@ -38,21 +38,21 @@ def write(told: Mapping[str, Any], path: Path) -> None:
         x=0.01,
         ha="left",
     )
-    axes = figure.subplots(len(panels), 1, squeeze=False, gridspec_kw={"height_ratios": heights})
-    for (title, rows), (axis,) in zip(panels, axes, strict=True):
+    axes = figure.subplots(len(drawn), 1, squeeze=False, gridspec_kw={"height_ratios": heights})
+    for (title, rows), (axis,) in zip(drawn, axes, strict=True):
         _bars(axis, title, rows)
     figure.savefig(path, format="png")
 
 
-def _panels(rows: Iterable[Row]) -> list[tuple[str, list[Row]]]:
+def panels(rows: Iterable[Row]) -> list[tuple[str, list[Row]]]:
     """Return rows that share an axis: ratios together, then each run of rows of one topic and unit."""
     rows = list(rows)
     ratios = [row for row in rows if row.unit.startswith(RATIO)]
     others = [row for row in rows if not row.unit.startswith(RATIO)]
-    panels = [(f"{ratios[0].unit} (one run, alternating)", ratios)] if ratios else []
+    made = [(f"{ratios[0].unit} of the baseline", ratios)] if ratios else []
     for (topic, unit), group in groupby(others, key=lambda row: (row.name.partition("/")[0], row.unit)):
-        panels.append((f"{topic}, {unit}", list(group)))
-    return panels
+        made.append((f"{topic}, {unit}", list(group)))
+    return made
 
 
 def _bars(axis: Any, title: str, rows: Sequence[Row]) -> None:

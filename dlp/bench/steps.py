@@ -105,14 +105,14 @@ CASES = (
 
 
 class Rig:
-    """The engine over a policy file, with a store and an audit log below `folder`."""
+    """The engine over a policy file, with a store and an audit log below `folder`; `cache` keeps the compiled scan."""
 
-    def __init__(self, policy_file: Path, folder: Path, port: int) -> None:
+    def __init__(self, policy_file: Path, folder: Path, port: int, cache: Path) -> None:
         folder.mkdir()
         here = Path(dlp.__file__).parent
         packs = here / "shipped_rules" if (here / "shipped_rules").is_dir() else here.parent / "rules"
         policy = load_policy(policy_file, packs=packs)
-        config = ClassifierConfig(_PLUGINS, tuple(policy.classes.values()), folder)
+        config = ClassifierConfig(_PLUGINS, tuple(policy.classes.values()), cache)
         create_key(folder / "key")
         self._store = SqliteStore(folder / "state.db")
         self._audit = Audit(folder / "audit.jsonl")

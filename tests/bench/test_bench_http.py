@@ -1,0 +1,39 @@
+from typing import Any
+
+import pytest
+
+from dlp.bench import http
+
+
+@pytest.fixture(scope="module")
+def told():
+    effort = http.Effort(
+        rounds=1, seconds=0.1, latency_rounds=1, latency_answers=5, starts=1, exchanges=5, kinds=http.COMPARISONS[:5]
+    )
+    return http.run(effort)
+
+
+@pytest.mark.e2e
+def test_the_bench_measures_everything_that_has_a_bar(told: dict[str, Any]):
+    bars = {row["name"]: row["bar"] for row in told["rows"] if row["bar"] is not None}
+    assert bars == {
+        "start/until the first answer, right after dlp init": 2.0,
+        "start/until the first answer": 2.0,
+        "requests/clean GET over HTTP": 1.3,
+        "requests/clean GET over TLS": 1.3,
+        "requests/1 KB both ways over HTTP": 1.1,
+        "requests/1 KB both ways over TLS": 1.1,
+        "requests/five new values over HTTP": 0.7,
+        "added latency/p50 over HTTP": 1.5,
+        "added latency/p99 over HTTP": 4.0,
+        "added latency/p50 over TLS": 1.5,
+        "added latency/p99 over TLS": 4.0,
+        "growth under a bomb of 300 MB/one": 64.0,
+    }
+
+
+@pytest.mark.e2e
+def test_every_ratio_stands_beside_its_baseline(told: dict[str, Any]):
+    ratios = [row for row in told["rows"] if row["unit"].startswith("times ")]
+    assert ratios
+    assert all(row["value"] > 0 and row["baseline"] > 0 for row in ratios)
