@@ -250,8 +250,7 @@ def _database(
     wanted: Sequence[tuple[int, str, int]], odd: int, cache: Path | None
 ) -> tuple[hyperscan.Database, frozenset[int]]:
     """Return the database of all patterns that Hyperscan can compile, and their numbers."""
-    described = repr((_FORMAT, metadata.version("hyperscan"), _ODD, odd, wanted))
-    digest = hashlib.sha256(described.encode()).digest()
+    digest = _digest(wanted, odd)
     place = cache / f"scan-{digest.hex()[:32]}.db" if cache else None
     if place and (kept := _load(place, digest)):
         return kept
@@ -265,6 +264,12 @@ def _database(
     if place:
         _keep(place, digest, database, numbers)
     return database, frozenset(numbers)
+
+
+def _digest(wanted: Sequence[tuple[int, str, int]], odd: int) -> bytes:
+    """Return what two databases share only if they are the same."""
+    described = repr((_FORMAT, metadata.version("hyperscan"), _ODD, odd, wanted))
+    return hashlib.sha256(described.encode()).digest()
 
 
 def _compiled(wanted: Sequence[tuple[int, str, int]], odd: int) -> hyperscan.Database:

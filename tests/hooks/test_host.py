@@ -220,7 +220,7 @@ def test_a_fact_of_a_wrong_type_is_an_error(install: Install, answer: str):
 
 
 def test_every_ruling_is_returned_and_carries_its_plugins_name(install: Install):
-    source = "from dlp.core.policy import Ruling, Verdict\n@hookimpl\ndef rule(flow):\n    return Ruling(flow, Verdict.BLOCK)\n"
+    source = "from dlp.core.policy import *\n@hookimpl\ndef rule(flow):\n    return Ruling(flow, Verdict.BLOCK)\n"
     host = install(strict=source, silent="@hookimpl\ndef rule(flow, flows, facts):\n    return None\n")
     assert host.rules
     assert host.rule(FLOW, [FLOW], {}) == [Ruling(FLOW, Verdict.BLOCK, rule="strict")]

@@ -1,0 +1,232 @@
+import re
+import sys
+from pathlib import Path
+
+import hyperscan
+import pytest
+import regex
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dlp.core.message import Part
+from dlp.core.ports import Hit, Pattern
+from dlp.engine import scan as subject
+from dlp.engine.scan import Scanner
+
+# ruff: noqa: RUF001
+ODDITIES = [
+    "é",
+    "ß",
+    "ſ",
+    "K",
+    "İ",
+    "ı",
+    "²",
+    "½",
+    "e\u0301",
+    "\u200d",
+    "😀",
+    "🫠",
+    "١",
+    "𐴰",
+    "\x1c",
+    "\u180e",
+    "Ⓐ",
+    "ა",
+    "ܐ",
+]
+WORDS = ["123456789", "12-34", "a@b.co", "key=1", "K9", "s s", "_", "-", " ", "\n", "x", "٣٤٥", "日本", "\ud800", ""]
+texts = st.lists(st.sampled_from(ODDITIES + WORDS) | st.text(max_size=4), max_size=8).map("".join)
+
+EXPRESSIONS = [
+    Pattern("digits", r"\b\d{2,9}\b"),
+    Pattern("word", r"\b\w+@\w+\.\w{2}\b"),
+    Pattern("space", r"\w\s\w"),
+    Pattern("not", r"[^\W\d_]\S"),
+    Pattern("folded", r"[a-z]{2}k|s+", ignore_case=True),
+    Pattern("behind", r"(?<![A-Z0-9])[A-Z]\d(?!\d)"),
+    Pattern("negative", r"(?<!x)12(?!x)|1(?=2)"),
+    Pattern("again", r"(\w)\1"),
+    Pattern("lazy", r"a.*?b|1.+?4"),
+    Pattern("open", r"x{,2}-"),
+    Pattern("unicode", "\u65e5\\u672c|\\x41|[\u0660-\u0669]{2}"),
+    Pattern("cased", "\u00e9x|\u10d0", ignore_case=True),
+    Pattern("anchored", r"^1|4$|\Ax|y\Z"),
+    Pattern("class", r"[a[:x]\d"),
+    Pattern("empty", r"\d*"),
+    Pattern("named", r"(?P<n>\d)-(?P=n)?"),
+    Pattern("atomic", r"(?>\d+)-|\d++x"),
+    Pattern("inline", r"(?i:KEY)=\d"),
+]
+COMPILED = {one.name: re.compile(one.expression, re.IGNORECASE if one.ignore_case else 0) for one in EXPRESSIONS}
+SCANNER = Scanner({"p": EXPRESSIONS})
+SEEN = [one for one in EXPRESSIONS if one.name not in ("anchored", "empty", "class", "cased")]
+SURFACES = Scanner({"p": SEEN})
+
+
+def parts_of(*given_texts: str) -> list[Part]:
+    return [Part(f"/{number}", text) for number, text in enumerate(given_texts)]
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=400, deadline=None)
+@given(st.lists(texts, max_size=4))
+def test_what_re_matches_in_a_part_is_never_missed(given_texts: list[str]):
+    hits = {(hit.part, hit.pattern, hit.end) for hit in SCANNER.hits(parts_of(*given_texts)).get("p", [])}
+    for number, text in enumerate(given_texts):
+        for name, expression in COMPILED.items():
+            for match in expression.finditer(text):
+                if match.group():
+                    assert {(number, name, match.end()), (number, name, -1)} & hits
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=200, deadline=None)
+@given(st.lists(texts, max_size=3))
+def test_a_surface_in_which_nothing_is_seen_has_no_match_in_any_part(given_texts: list[str]):
+    given_texts = [text for text in given_texts if "\ud800" not in text and '"' not in text and "\\" not in text]
+    surface = ('{"k":"' + '","'.join(given_texts) + '"}').encode()
+    if not SURFACES.scan(surface):
+        assert not any(COMPILED[one.name].search(text) for one in SEEN for text in given_texts)
+
+
+def test_hyperscan_and_python_agree_on_all_of_unicode_but_the_odd_characters():
+    points = [code for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000 and code != 0x0A]
+    text = "\n".join(map(chr, points))
+    surface = text.encode()
+    ends = {}
+    offset = 0
+    for code in points:
+        offset += len(chr(code).encode())
+        ends[offset] = code
+        offset += 1
+
+    def seen(expression: str, flags: int = 0) -> set[int]:
+        database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+        database.compile(expressions=[expression.encode()], ids=[0], flags=[flags | subject._FLAGS])
+        found: set[int] = set()
+        database.scan(surface, match_event_handler=lambda _i, _f, end, _g, _c: found.add(ends.get(end, -1)))
+        return found - {-1}
+
+    odd = {code for code in seen(subject._ODD) if subject._matters(chr(code))}
+    for expression, module_flags, flags in [
+        (r"\d", 0, 0),
+        (r"\w", 0, 0),
+        (r"\s", 0, 0),
+        ("[a-z]", re.IGNORECASE, hyperscan.HS_FLAG_CASELESS),
+    ]:
+        ours = seen(expression, flags)
+        for module in (re, regex):
+            found = (match.start() for match in module.finditer(expression, text, module_flags))
+            theirs = {ord(text[place]) for place in found if place % 2 == 0}
+            assert (ours ^ theirs) <= odd
+    assert not odd & set(range(0x1C))
+    assert not odd & set(range(0x20, 0x80))
+    assert not odd & set(range(0xC0, 0x130))  # ordinary Western text is scanned at full speed
+
+
+def test_ends_are_counted_in_code_points():
+    scanner = Scanner({"p": [Pattern("x", "x")]})
+    assert scanner.hits(parts_of("", "aéx", "日本x x")) == {"p": [Hit(1, "x", 3), Hit(2, "x", 3), Hit(2, "x", 5)]}
+
+
+def test_a_match_across_two_parts_is_at_most_one_too_many():
+    scanner = Scanner({"p": [Pattern("x", r"1\s2")]})
+    assert scanner.hits(parts_of("1", "2")) == {"p": [Hit(1, "x", 1)]}
+    assert scanner.hits(parts_of("1", "3")) == {}
+
+
+def test_a_text_that_has_no_utf8_may_match_everything():
+    scanner = Scanner({"p": [Pattern("x", "x")], "q": [Pattern("y", "y")]})
+    assert scanner.hits(parts_of("a\ud800", "x")) == {"p": [Hit(0, "x", -1), Hit(1, "x", 1)], "q": [Hit(0, "y", -1)]}
+
+
+def test_a_letter_that_hyperscan_does_not_know_lets_everything_match_and_a_new_emoji_does_not():
+    scanner = Scanner({"p": [Pattern("x", "x")]})
+    assert scanner.hits(parts_of("\U00010d30")) == {"p": [Hit(0, "x", -1)]}
+    assert scanner.hits(parts_of("\U0001fae0")) == {}
+    assert scanner.scan("\U0001fae0".encode())
+
+
+@pytest.mark.parametrize("expression", ["^x", "x$", r"\Ax", r"x\Z", "", "x*", "(", r"\N{BULLET}", "[[:x]", "(?a:x)"])
+def test_what_no_scan_can_answer_may_match_anywhere(expression: str):
+    scanner = Scanner({"p": [Pattern("x", expression)]})
+    assert scanner.always
+    assert scanner.scan(b"")
+    assert scanner.hits(parts_of("a", "")) == {"p": [Hit(0, "x", -1)]}
+
+
+def test_a_pattern_that_is_no_reason_by_itself_needs_one_that_lifts_it():
+    weak = Pattern("weak", r"\d{9}", alone=None, lifted_by=("context",))
+    context = Pattern("context", "ssn", ignore_case=True, alone=None)
+    scanner = Scanner({"p": [weak, context], "q": [Pattern("strong", "!")]})
+    assert not scanner.scan(b"123456789")
+    assert not scanner.scan(b"SSN")
+    assert scanner.scan(b"123456789 SSN")
+    assert scanner.scan(b"SSN 123456789")
+    assert scanner.scan(b"!")
+    assert not scanner.scan(b"")
+
+
+def test_who_builds_the_scanner_says_what_is_enough():
+    scanner = Scanner({"p": [Pattern("x", "x"), Pattern("y", "y")]}, enough=lambda pattern: pattern.name == "y")
+    assert not scanner.scan(b"x")
+    assert scanner.scan(b"y")
+
+
+def test_a_pattern_that_may_match_anywhere_can_lift_another():
+    scanner = Scanner({"p": [Pattern("x", "x", alone=None, lifted_by=("any",)), Pattern("any", "", alone=None)]})
+    assert not scanner.always
+    assert scanner.scan(b"x")
+    assert not scanner.scan(b"y")
+
+
+def test_a_pattern_can_be_looked_for_in_names_alone():
+    scanner = Scanner({"p": [Pattern("n", "pass", in_name=True), Pattern("t", "abc")]})
+    parts = [Part("/a", "abc pass", name="a"), Part("/pass", "x", name="passé"), Part("/p", "", name="pass")]
+    assert scanner.hits(parts) == {"p": [Hit(0, "t", 3), Hit(1, "n", -1)]}
+    assert scanner.hits([Part("/a", "x", name="\ud800")]) == {"p": [Hit(0, "n", -1)]}
+    anywhere = Scanner({"p": [Pattern("n", "^p", in_name=True)]})
+    assert anywhere.hits([Part("/a", "x", name="a"), Part("/", "x")]) == {"p": [Hit(0, "n", -1)]}
+
+
+def test_a_slow_pattern_makes_the_scanner_say_so():
+    assert Scanner({"p": [Pattern("x", "x", slow=True)]}).slow
+    assert not Scanner({"p": [Pattern("x", "x")]}).slow
+    assert Scanner({}).hits(parts_of("x")) == {}
+
+
+def test_the_database_is_kept_and_read_again(tmp_path: Path):
+    patterns = {"p": [Pattern("x", "x+y")]}
+    Scanner(patterns, tmp_path / "cache")
+    (kept,) = (tmp_path / "cache").iterdir()
+    stamp = kept.stat().st_mtime_ns
+    again = Scanner(patterns, tmp_path / "cache")
+    assert again.hits(parts_of("xxy")) == {"p": [Hit(0, "x", 3)]}
+    assert kept.stat().st_mtime_ns == stamp
+    Scanner({"p": [Pattern("x", "x+z")]}, tmp_path / "cache")
+    assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
+@pytest.mark.parametrize("damage", [b"", b"short", b"\0" * 4096])
+def test_a_damaged_database_is_built_anew(tmp_path: Path, damage: bytes):
+    patterns = {"p": [Pattern("x", "x+y")]}
+    Scanner(patterns, tmp_path)
+    (kept,) = tmp_path.iterdir()
+    whole = kept.read_bytes()
+    kept.write_bytes(damage)
+    assert Scanner(patterns, tmp_path).scan(b"xy")
+    assert kept.read_bytes()[32:40] == whole[32:40]
+
+
+def test_a_database_of_another_build_is_built_anew(tmp_path: Path):
+    patterns = {"p": [Pattern("x", "x+y")]}
+    Scanner(patterns, tmp_path)
+    (kept,) = tmp_path.iterdir()
+    digest = next(iter([subject._digest([(0, "x+y", 0)], 1)]))
+    content = kept.read_bytes()[32:40] + b"\0" * 8 + b"no database"
+    kept.write_bytes(subject.hashlib.sha256(digest + content).digest() + content)
+    assert Scanner(patterns, tmp_path).scan(b"xy")
+
+
+def test_a_folder_that_cannot_be_written_costs_only_time(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    assert Scanner({"p": [Pattern("x", "x")]}, tmp_path / "file" / "cache").scan(b"x")
