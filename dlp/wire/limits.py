@@ -5,8 +5,8 @@ from dlp.core.errors import ParseError
 MAX_DEPTH = 200
 """Nesting of JSON containers or XML elements."""
 
-MAX_PARTS = 2_500_000
-"""Parts of one body: a million members and their keys fit in."""
+MAX_PARTS = 500_000
+"""Parts of one body: a quarter of a million members and their keys. More would keep a processor busy for seconds."""
 
 MAX_PATHS = 128_000_000
 """Code points of all paths of one body together; one long key above a million leaves would else fill the memory."""
