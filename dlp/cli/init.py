@@ -7,11 +7,15 @@ from typing import Annotated
 import typer
 
 from dlp.adapters import ca
+from dlp.cli.app import classifier_config
 from dlp.cli.common import Json, say, say_json
+from dlp.cli.shipped import PACKS
 from dlp.cli.state import key_file, store_file
 from dlp.config import Settings, load_settings
 from dlp.core.errors import ConfigError
+from dlp.engine.classify import build_classifier
 from dlp.engine.keys import create_key
+from dlp.policy.load import load_policy
 from dlp.policy.skeleton import FILES
 from dlp.stores.sqlite import SqliteStore
 
@@ -37,6 +41,8 @@ def init(
     except OSError as error:
         raise ConfigError(f"{error.filename}: cannot be written: {error.strerror}") from error
     made += _make(settings)
+    # Compiling all patterns takes seconds; kept, it lets the first `dlp up` be ready at once.
+    build_classifier(classifier_config(settings, load_policy(settings.policy, packs=PACKS)))
     if json:
         say_json({"made": [str(path) for path in made]})
         return

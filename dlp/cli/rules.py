@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
+from dlp.cli.app import classifier_config
 from dlp.cli.common import CONFIG, FINDINGS, Config, Json, say, say_json
 from dlp.cli.shipped import PACKS
-from dlp.config import load_settings
+from dlp.config import Settings, load_settings
 from dlp.core.errors import PolicyError
 from dlp.core.message import Direction
 from dlp.core.policy import Policy
@@ -69,9 +70,14 @@ def run(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files with rule tests.")],
     *,
     json: Json = False,
+    config: Config = CONFIG,
 ) -> None:
-    """Run rule tests: what was given, what should be decided, and where that differs."""
-    results = [result for path in files for result in run_tests(path)]
+    """Run rule tests: what was given, what should be decided, and where that differs.
+
+    Real bodies are classified with the plugins of the settings, or, where there are no settings, with the bundled ones.
+    """
+    settings = load_settings(config) if config.exists() or config != CONFIG else None
+    results = [result for path in files for result in run_tests(path, settings)]
     failed = [result for result in results if result.differences]
     if json:
         say_json(
@@ -87,7 +93,7 @@ def run(
         raise typer.Exit(FINDINGS)
 
 
-def run_tests(path: Path) -> Iterable[Result]:
+def run_tests(path: Path, settings: Settings | None) -> Iterable[Result]:
     """Yield the results of a file of rule tests.
 
     Raises:
@@ -97,18 +103,20 @@ def run_tests(path: Path) -> Iterable[Result]:
     rehearsal = load_rehearsal(path)
     policy = load_policy(rehearsal.policy, packs=PACKS)
     for one in rehearsal.tests:
-        yield Result(one.name, one.place, tuple(_differences(policy, one)))
+        yield Result(one.name, one.place, tuple(_differences(policy, one, settings)))
 
 
-def _differences(policy: Policy, one: RuleTest) -> list[str]:
+def _differences(policy: Policy, one: RuleTest, settings: Settings | None) -> list[str]:
     if not one.body:
         return check(one, ruling_for(policy, one))
-    return _played(policy, one)
+    if settings is None:
+        return _played(Wall(policy), one)
+    config = classifier_config(settings, policy)
+    return _played(Wall(policy, plugins=config.plugins, cache=config.cache), one)
 
 
-def _played(policy: Policy, one: RuleTest) -> list[str]:
+def _played(wall: Wall, one: RuleTest) -> list[str]:
     """Return how what a real wall does with a real body differs from what was expected."""
-    wall = Wall(policy)
     session = wall.open(one.agent or "bot", one.purpose, **one.trusted)
     for label in one.taint:
         wall.engine.past(session.id).ledger.taint(label, Origin())

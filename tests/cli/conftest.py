@@ -32,10 +32,20 @@ class Said:
 type Run = Callable[..., Said]
 
 
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory):
+    """Keep what the scan compiles, which takes seconds, for all tests of a run."""
+    return tmp_path_factory.mktemp("compiled")
+
+
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+def folder(tmp_path: Path, compiled: Path, monkeypatch: pytest.MonkeyPatch):
+    """Give a folder to work in, where the scan is compiled already."""
+    folder = tmp_path / "folder"
+    (folder / "state").mkdir(parents=True)
+    (folder / "state" / "cache").symlink_to(compiled)
+    monkeypatch.chdir(folder)
+    return folder
 
 
 @pytest.fixture

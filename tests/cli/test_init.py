@@ -39,6 +39,11 @@ def test_what_it_writes_holds_together(proxy: Run):
     assert proxy("rules", "test", "policy.test.yaml").code == 0
 
 
+@pytest.mark.usefixtures("proxy")
+def test_what_takes_long_to_compile_is_compiled_already(folder: Path):
+    assert list((folder / "state" / "cache").iterdir())
+
+
 def test_it_can_be_run_again_and_keeps_what_is_there(proxy: Run, folder: Path):
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     told = proxy("init", "--json")
@@ -51,7 +56,7 @@ def test_it_can_be_run_again_and_keeps_what_is_there(proxy: Run, folder: Path):
 def test_it_writes_into_another_folder(dlp: Run, folder: Path):
     assert dlp("init", "new/place").code == 0
     assert dlp("session", "list", "-c", "new/place/dlp.yaml").code == 0
-    assert [path.name for path in folder.iterdir()] == ["new"]
+    assert {path.name for path in folder.iterdir()} == {"new", "state"}
 
 
 def test_a_lost_key_is_not_replaced_while_there_is_a_store(proxy: Run):
