@@ -1,6 +1,7 @@
 """`dlp init`: the first files of a new proxy."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -33,8 +34,11 @@ def init(
     What is there already is kept, so that it can be run again to add what is missing.
     """
     try:
-        made = _write(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        made = _write(folder, ["dlp.yaml"])
         settings = load_settings(folder / "dlp.yaml")
+        if settings.policy == folder / "policy.yaml":  # settings that were here before may name another
+            made += _write(folder, ["policy.yaml", "policy.test.yaml"])
         # The folder keeps the key and, sealed under it, every value: nobody else has any business here.
         settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         settings.state.chmod(0o700)
@@ -51,12 +55,11 @@ def init(
     say("\nNext: read policy.yaml, then `dlp up`, then `dlp doctor`." if made else "Everything was there already.")
 
 
-def _write(folder: Path) -> list[Path]:
-    folder.mkdir(parents=True, exist_ok=True)
-    missing = {folder / name: text for name, text in FILES.items() if not (folder / name).exists()}
-    for path, text in missing.items():
-        path.write_text(text, "utf-8")
-    return list(missing)
+def _write(folder: Path, names: Sequence[str]) -> list[Path]:
+    missing = [folder / name for name in names if not (folder / name).exists()]
+    for path in missing:
+        path.write_text(FILES[path.name], "utf-8")
+    return missing
 
 
 def _make(settings: Settings) -> list[Path]:

@@ -13,6 +13,8 @@ from dlp.cli.state import opened
 from dlp.config import Settings
 from dlp.core.errors import ConfigError, DlpError
 from dlp.core.message import Fact
+from dlp.engine.approvals import Answer
+from dlp.engine.ledger import Ledger
 from dlp.engine.sessions import SessionInfo
 
 app = typer.Typer(no_args_is_help=True, help="Open, show and end sessions: one is one sandbox's life.")
@@ -83,8 +85,19 @@ def show(session: Name, *, json: Json = False, config: Config = CONFIG) -> None:
     """Show one session: what the orchestrator said of it, and what it is tainted with."""
     with opened(config) as state:
         info = _found(state.sessions.get(session), session)
-        waiting = [approval.id for approval in state.approvals.list(session) if approval.answer == "pending"]
-    told = _told(info) | {"facts": dict(info.facts), "approvals": waiting}
+        waiting = [approval.id for approval in state.approvals.list(session) if approval.answer is Answer.PENDING]
+        ledger = Ledger(state.store, session)
+        ledger.refresh()
+        taint = [
+            {
+                "class": label.data_class,
+                "state": label.state,
+                "source": label.source,
+                "event": ledger.origin(label).event,
+            }
+            for label in sorted(ledger.labels)
+        ]
+    told = _told(info) | {"facts": dict(info.facts), "approvals": waiting, "taint": taint}
     if json:
         say_json(told)
     else:
@@ -138,10 +151,12 @@ def _told(info: SessionInfo) -> dict[str, object]:
 
 def _words(value: object) -> str:
     match value:
+        case {"class": data_class, "state": how, "source": source, "event": event}:
+            return f"{data_class} ({how}) from {source}, since {event}"
         case dict():
             return "\n".join(f"{name} = {_words(inner)}" for name, inner in value.items())
         case list() | tuple():
-            return ", ".join(map(str, value))
+            return "\n".join(map(_words, value))
         case float():
             return when(value)
         case _:

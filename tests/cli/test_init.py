@@ -59,6 +59,15 @@ def test_it_writes_into_another_folder(dlp: Run, folder: Path):
     assert {path.name for path in folder.iterdir()} == {"new", "state"}
 
 
+def test_settings_that_name_another_policy_are_not_given_one(dlp: Run, folder: Path):
+    (folder / "rules").mkdir()
+    (folder / "rules" / "mine.yaml").write_text("policy: mine\nuse: [base]\n")
+    (folder / "dlp.yaml").write_text("policy: rules/mine.yaml\n")
+    assert dlp("init").code == 0
+    assert not (folder / "policy.yaml").exists()
+    assert dlp("rules", "check").out.startswith("rules/mine.yaml: mine: ok")
+
+
 def test_a_lost_key_is_not_replaced_while_there_is_a_store(proxy: Run):
     key = load_settings(Path("dlp.yaml")).state / "key"
     key.unlink()

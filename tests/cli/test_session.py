@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from dlp.cli.state import opened
+from dlp.core.label import RAW, DataClass, Label
+from dlp.engine.ledger import Ledger
 from dlp.engine.sessions import SessionInfo
+from dlp.engine.vault import Origin
 
 from .conftest import Run
 
@@ -105,6 +108,15 @@ def test_sessions_are_listed_shown_frozen_and_closed(proxy: Run):
     assert "frozen" in proxy("session", "show", one["session"]).out
     assert _authenticated(one) is None
     assert _authenticated(two) is None
+
+
+def test_what_a_session_is_tainted_with_is_shown(proxy: Run):
+    name = proxy("session", "open", "--agent", "bot", "--json").json["session"]
+    with opened(Path("dlp.yaml")) as state:
+        Ledger(state.store, name).taint(Label(DataClass("pii.email"), RAW, "crm"), Origin("e1", "/mail", ""))
+    taint = proxy("session", "show", name, "--json").json["taint"]
+    assert taint == [{"class": "pii.email", "state": "raw", "source": "crm", "event": "e1"}]
+    assert "pii.email (raw) from crm, since e1" in proxy("session", "show", name).out
 
 
 def test_a_closed_session_may_keep_its_key(proxy: Run):
