@@ -41,6 +41,7 @@ _FORMAT = b"dlp-scan-1"
 # What Hyperscan would read otherwise than `re`: POSIX classes, an escaped brace before a comma, flags of `re` alone.
 _FOREIGN = re.compile(r"\[[^\]]*\[[:.=]|\\\{,|\\N|\(\?[a-zA-Z]*[aLu]")
 _JOINT = "\n"
+_CONTINUATIONS = bytes(range(0x80, 0xC0))  # the bytes of UTF-8 that begin no character
 # DOTALL only adds matches. PREFILTER lets everything through that Hyperscan cannot decide, such as a lookbehind.
 _FLAGS = hyperscan.HS_FLAG_UTF8 | hyperscan.HS_FLAG_UCP | hyperscan.HS_FLAG_DOTALL | hyperscan.HS_FLAG_PREFILTER
 
@@ -235,12 +236,15 @@ def _has_utf8(text: str) -> bool:
 
 
 def _in_code_points(joined: bytes, ends: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return ends, given in bytes and in order, counted in code points."""
+    """Return ends, given in bytes and in order, counted in code points.
+
+    Of an approximated expression Hyperscan also reports ends inside a character; they count as the character's end.
+    """
     counted = []
     done, points = 0, 0
     for end, pattern in ends:
         if end > done:
-            points += len(joined[done:end].decode())
+            points += len(joined[done:end].translate(None, _CONTINUATIONS))
             done = end
         counted.append((points, pattern))
     return counted

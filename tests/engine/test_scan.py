@@ -128,6 +128,11 @@ def test_ends_are_counted_in_code_points():
     assert scanner.hits(parts_of("", "aéx", "日本x x")) == {"p": [Hit(1, "x", 3), Hit(2, "x", 3), Hit(2, "x", 5)]}
 
 
+def test_an_end_that_hyperscan_reports_inside_a_character_counts_as_the_characters_end():
+    scanner = Scanner({"p": [Pattern("x", r"\b4\d{3}(?!9)\b")]})
+    assert {hit.end for hit in scanner.hits(parts_of("400\u0660"))["p"]} == {4}
+
+
 def test_a_match_across_two_parts_is_at_most_one_too_many():
     scanner = Scanner({"p": [Pattern("x", r"1\s2")]})
     assert scanner.hits(parts_of("1", "2")) == {"p": [Hit(1, "x", 1)]}
