@@ -7,17 +7,15 @@ framing, the exchange and the tunnel are one subject: which bytes may go on.
 """
 
 import re
-import time
 from collections.abc import Callable, Coroutine, Generator
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Protocol
 from urllib.parse import unquote
 
-import h11
 from mitmproxy import http
 from mitmproxy.connection import Client, Connection, ConnectionState, Server
-from mitmproxy.net.http import http1, status_codes
+from mitmproxy.net.http import status_codes
 from mitmproxy.net.tls import starts_like_tls_record
 from mitmproxy.proxy import commands, events, tunnel
 from mitmproxy.proxy.context import Context
@@ -32,7 +30,6 @@ from mitmproxy.proxy.layers.http import (
     RegisterHttpConnection,
     SendHttp,
 )
-from mitmproxy.proxy.layers.http._base import ReceiveHttp
 from mitmproxy.proxy.layers.http._events import (
     ErrorCode,
     HttpEvent,
@@ -47,12 +44,12 @@ from mitmproxy.proxy.layers.http._events import (
     ResponseProtocolError,
     ResponseTrailers,
 )
-from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Connection, Http1Server, make_body_reader
 from mitmproxy.proxy.layers.http._http2 import Http2Client, Http2Server
 from mitmproxy.proxy.layers.tls import ClientTLSLayer, ServerTLSLayer
 
 from dlp.adapters import http_head, refusal
 from dlp.adapters.fail_closed import ClientGoneError, FailClosed
+from dlp.adapters.http1 import ClientHttp1, UpstreamHttp1, make_response
 from dlp.adapters.http_head import Head, Objection
 from dlp.adapters.resolver import Barred, Pinned, Resolution
 from dlp.config import Limits
@@ -69,6 +66,7 @@ from dlp.wire.repair import repair_headers
 
 OUTBOUND, INBOUND = Direction.OUTBOUND, Direction.INBOUND
 
+_BODILESS = frozenset({204, 304})
 _MOST_STREAMS = 32  # of one HTTP/2 connection: each may fill a body's limit
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -291,8 +289,7 @@ class Exchange(Layer):
         elif request.method == "CONNECT":
             yield from self._connect(session)
         elif head.expects_continue and not event.end_stream:
-            go_on = http.Response.make(100)
-            go_on.headers.clear()
+            go_on = make_response(b"HTTP/1.1", 100, b"Continue", ())
             yield SendHttp(ResponseHeaders(self.stream_id, go_on), self.context.client)
 
     def _session(self, head: Head) -> SessionInfo | None:
@@ -454,6 +451,7 @@ class Exchange(Layer):
             yield from self._object(_unreachable(error or ""), retryable=True)
             return
         self._server = connection
+        data.content = raw
         yield SendHttp(RequestHeaders(self.stream_id, request, end_stream=not raw), connection)
         if raw:
             yield SendHttp(RequestData(self.stream_id, raw), connection)
@@ -497,7 +495,8 @@ class Exchange(Layer):
         if head.chunked and self.request.data.http_version == b"HTTP/1.0":
             data.headers.fields = http_head.without(data.headers.fields, b"transfer-encoding")
             head.chunked = False
-        if raw and head.length is None and not head.chunked:
+        may_have_body = self.request.data.method != b"HEAD" and data.status_code not in _BODILESS
+        if may_have_body and head.length is None and not head.chunked:
             # The body ended with the connection, or came in HTTP/2 frames or chunks; its reader may know neither.
             data.headers.fields = (*data.headers.fields, (b"Content-Length", b"%d" % len(raw)))
         data.content = raw
@@ -652,9 +651,7 @@ def _unreachable(error: str) -> Objection:
 
 
 def _response(status: int, fields: list[tuple[bytes, bytes]], content: bytes, version: bytes) -> http.Response:
-    now = time.time()
-    reason = status_codes.RESPONSES.get(status, "").encode()
-    return http.Response(version, status, reason, http.Headers(fields), content, None, now, now)
+    return make_response(version, status, status_codes.RESPONSES.get(status, "").encode(), tuple(fields), content)
 
 
 def _json(status: int, content: bytes, version: bytes) -> http.Response:
@@ -666,150 +663,7 @@ def _json(status: int, content: bytes, version: bytes) -> http.Response:
     return _response(status, fields, content, version)
 
 
-# --- framing ----------------------------------------------------------------------------------------------------------
-
-
-def _drain(limits: Limits) -> int:
-    """Return how much of a refused body is read and thrown away, so that its sender gets to see the refusal."""
-    return 4 * limits.body + 1_000_000
-
-
-class _Http1Body(Http1Connection):
-    """Reads a body as mitmproxy does, trailers included (mitmproxy raises on them, and the client hangs)."""
-
-    ReceiveTrailers: type[RequestTrailers | ResponseTrailers]
-
-    def read_body(self, event: events.Event) -> CommandGenerator[None]:
-        """Read what there is of a body."""
-        stream, request = self.stream_id, self.request
-        if stream is None or request is None:
-            msg = "a body without a head"
-            raise TypeError(msg)
-        while True:
-            try:
-                if isinstance(event, events.DataReceived):
-                    part = self.body_reader(self.buf)
-                else:
-                    part = self.body_reader.read_eof()
-            except h11.ProtocolError:
-                yield commands.CloseConnection(self.conn)
-                yield ReceiveHttp(self.ReceiveProtocolError(stream, "bad framing", code=self.ReceiveProtocolError.code))
-                return
-            if part is None:
-                return
-            if isinstance(part, h11.Data):
-                if part.data:
-                    yield ReceiveHttp(self.ReceiveData(stream, bytes(part.data)))
-                continue
-            if part.headers:
-                yield ReceiveHttp(self.ReceiveTrailers(stream, http.Headers(list(part.headers))))
-            if request.data.method.upper() != b"CONNECT":
-                yield ReceiveHttp(self.ReceiveEndOfMessage(stream))
-            is_request = isinstance(self, Http1Server)
-            yield from self.mark_done(request=is_request, response=not is_request)
-            return
-
-
-class ClientHttp1(_Http1Body, Http1Server):
-    """HTTP/1 with a sandbox: heads, pipelining and draining are bounded, and bad requests get a problem document."""
-
-    ReceiveTrailers = RequestTrailers
-
-    def __init__(self, context: Context, limits: Limits) -> None:
-        super().__init__(context)
-        self._limits = limits
-        self._drained = 0
-
-    def read_headers(self, event: events.ConnectionEvent) -> CommandGenerator[None]:
-        """Read a request's head."""
-        if not isinstance(event, events.DataReceived):
-            yield commands.CloseConnection(self.conn)
-            return
-        while (lines := self.buf.maybe_extract_lines()) == []:
-            pass  # empty lines before a request are let pass (RFC 9112, 2.2)
-        if lines is None:
-            if len(self.buf) > self._limits.header:
-                yield from self._bad("The request's head is too long.")
-            return
-        try:
-            if sum(map(len, lines)) > self._limits.header:
-                raise ValueError  # noqa: TRY301 - one way out for all bad heads
-            request = self.request = http1.read_request_head([bytes(line) for line in lines])
-            size = http1.expected_http_body_size(request)
-        except ValueError:
-            yield from self._bad("The request's head is not HTTP/1, is too long, or gives its length ambiguously.")
-            return
-        if request.data.method == b"CONNECT":
-            size = 0
-        yield ReceiveHttp(RequestHeaders(self.stream_id, request, size == 0))
-        self.body_reader = make_body_reader(size)
-        self.state = self.read_body
-        yield from self.state(event)
-
-    def read_body(self, event: events.Event) -> CommandGenerator[None]:
-        """Read a body; once its refusal is out, only so much more of it."""
-        if self.response is not None and isinstance(event, events.DataReceived):
-            self._drained += len(event.data)
-            if self._drained > _drain(self._limits):
-                yield commands.CloseConnection(self.conn)
-                self.state = self.done
-                return
-        yield from super().read_body(event)
-
-    def wait(self, event: events.Event) -> CommandGenerator[None]:
-        """Hold back what a client sends before it has its answer."""
-        if isinstance(event, events.DataReceived) and len(self.buf) > self._limits.header + self._limits.body:
-            yield commands.CloseConnection(self.conn)
-            event = events.ConnectionClosed(self.conn)
-        yield from super().wait(event)
-
-    def _bad(self, detail: str) -> CommandGenerator[None]:
-        refuse = Refuse("protocol", "Not a request that the proxy can read", detail, "", "")
-        content = refusal.problem_bytes(refuse)
-        response = _response(400, refusal.headers(refuse, len(content)), content, b"HTTP/1.1")
-        response.headers["Connection"] = "close"
-        raw = http1.assemble_response(response)  # type: ignore[no-untyped-call]
-        yield commands.SendData(self.conn, raw)
-        yield commands.CloseConnection(self.conn)
-        self.state = self.done
-
-
-class UpstreamHttp1(_Http1Body, Http1Client):
-    """HTTP/1 with an upstream: bounded heads, and informational responses (1xx) swallowed."""
-
-    ReceiveTrailers = ResponseTrailers
-
-    def __init__(self, context: Context, limits: Limits) -> None:
-        super().__init__(context)
-        self._limits = limits
-
-    def read_headers(self, event: events.ConnectionEvent) -> CommandGenerator[None]:
-        """Read a response's head."""
-        if not isinstance(event, events.DataReceived) or self.request is None or self.stream_id is None:
-            if isinstance(event, events.DataReceived):
-                yield commands.CloseConnection(self.conn)
-            else:
-                yield from super().read_headers(event)
-            return
-        while (lines := self.buf.maybe_extract_lines()) is not None:
-            try:
-                if sum(map(len, lines)) > self._limits.header:
-                    raise ValueError  # noqa: TRY301 - one way out for all bad heads
-                response = http1.read_response_head([bytes(line) for line in lines])
-                size = http1.expected_http_body_size(self.request, response)
-            except (ValueError, IndexError):
-                break
-            if 100 <= response.status_code < 200 and response.status_code != status_codes.SWITCHING:  # noqa: PLR2004
-                continue
-            self.response = response
-            yield ReceiveHttp(ResponseHeaders(self.stream_id, response, size == 0))
-            self.body_reader = make_body_reader(size)
-            self.state = self.read_body
-            yield from self.state(event)
-            return
-        if lines is not None or len(self.buf) > self._limits.header:
-            yield commands.CloseConnection(self.conn)
-            yield ReceiveHttp(ResponseProtocolError(self.stream_id, "bad head", ErrorCode.GENERIC_SERVER_ERROR))
+# --- connections ------------------------------------------------------------------------------------------------------
 
 
 class UpstreamHttp(HttpClient):
@@ -867,7 +721,7 @@ class HttpSide(HttpLayer):
     def _enter(self, tunnel_: Tunnel) -> CommandGenerator[None]:
         """Hand the connection over to what is inside the tunnel; HTTP with the proxy itself is over on it."""
         outer = self.connections[self.context.client]
-        assert isinstance(outer, Http1Connection)  # noqa: S101 - CONNECT is read by HTTP/1 only
+        assert isinstance(outer, ClientHttp1)  # noqa: S101 - CONNECT is read by HTTP/1 only
         early = outer.buf.maybe_extract_at_most(len(outer.buf)) if len(outer.buf) else None
         inside = Inside(self.context, self.side, tunnel_)
         self._handle_event = inside.handle_event  # type: ignore[method-assign] # as mitmproxy's NextLayer does

@@ -407,3 +407,70 @@ def test_the_own_host_tells_a_session_about_itself(world: Any):
 def test_the_own_host_asks_for_identity_as_well(world: Any):
     world.start()
     assert curl(world, "http://proxy.dlp/session", proxy=world.bare_url)[0] == 407
+
+
+# --- framing --------------------------------------------------------------------------------------------------------
+
+
+def test_plain_http_inside_a_tunnel_is_judged_as_what_it_is(world: Any):
+    upstream = world.upstream("api.test", tls=False)
+    world.start()
+    assert curl(world, "http://api.test/x", "--proxytunnel")[0] == 200
+    assert world.engine.messages[0].endpoint.upstream == "http://api.test:80"
+    assert world.engine.connects == [("http", "api.test", 80)]
+    assert len(upstream.requests) == 1
+
+
+def test_an_empty_body_that_ends_with_the_connection_does_not_leave_the_client_waiting(world: Any):
+    world.upstream("api.test", b"HTTP/1.1 200 OK\r\n\r\n", tls=False, close=True)
+    world.start()
+    response = get(world, "http://api.test/")
+    assert (response.status_code, response.content) == (200, b"")
+
+
+def test_an_http_1_0_client_gets_no_chunks(world: Any):
+    world.upstream("api.test", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", tls=False)
+    world.start(bound=True)
+    with socket.create_connection((world.host, world.port), timeout=10) as client:
+        client.sendall(b"GET http://api.test/ HTTP/1.0\r\n\r\n")
+        reply = b""
+        while data := client.recv(65536):
+            reply += data
+    assert reply.endswith(b"\r\n\r\nok")
+    assert b"chunked" not in reply
+
+
+def test_chunks_from_the_upstream_come_as_chunks(world: Any):
+    world.upstream("api.test", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", tls=False)
+    world.start()
+    response = get(world, "http://api.test/")
+    assert (response.text, response.headers["Transfer-Encoding"]) == ("ok", "chunked")
+
+
+def test_requests_sent_together_are_answered_in_order(world: Any):
+    upstream = world.upstream("api.test", lambda request: answer_with(request.target.encode()), tls=False)
+    world.start(bound=True)
+    with socket.create_connection((world.host, world.port), timeout=10) as client:
+        client.sendall(b"".join(b"GET http://api.test/%d HTTP/1.1\r\nHost: api.test\r\n\r\n" % n for n in range(3)))
+        reply = b""
+        while reply.count(b"HTTP/1.1 200") < 3 or not reply.endswith(b"/2"):
+            reply += client.recv(65536)
+    assert [request.target for request in upstream.requests] == ["/0", "/1", "/2"]
+
+
+def answer_with(body: bytes) -> bytes:
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+
+
+def test_an_upstream_that_closes_after_each_answer_is_connected_to_anew(world: Any):
+    upstream = world.upstream("api.test", answer_with(b"ok"), tls=False, close=True)
+    world.start()
+    with requests.Session() as session:
+        session.trust_env = False
+        session.proxies = {"http": world.url}
+        replies = []
+        for _ in range(3):
+            replies.append(session.get("http://api.test/", timeout=10).text)
+            time.sleep(0.05)
+    assert replies == ["ok"] * 3
+    assert upstream.connections == 3
