@@ -85,9 +85,9 @@ EMPLOYEES: tuple[dict[str, object], ...] = (
 )
 PAY: dict[str, dict[str, int]] = {
     "E1": {"salary": 118472, "bonus": 11315},
-    "E2": {"salary": 94863, "bonus": 7129},
+    "E2": {"salary": 94863, "bonus": 17129},
     "E3": {"salary": 131954, "bonus": 14683},
-    "E4": {"salary": 82617, "bonus": 5947},
+    "E4": {"salary": 82617, "bonus": 15947},
 }
 REVIEWS: dict[str, dict[str, object]] = {
     "E1": {"rating": 5, "text": "Grace Whitfield led the migration and taught two colleagues how to run it."},

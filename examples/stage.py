@@ -4,6 +4,7 @@ import base64
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -191,34 +192,36 @@ def run_program(
 # ----------------------------------------------------------------------------------------------------- the checks
 
 
-def forms(value: str) -> list[bytes]:
-    """Return how a value may be written: as it is, in base64 at any of its three alignments, hex, or an address."""
+def holds(data: bytes, value: str) -> bool:
+    """Return whether a value stands in `data`: as it is, in base64 at any of its alignments, in hex, or as in a URL.
+
+    A number counts as it is only where it stands alone: ids and times are full of digits.
+    """
     raw = value.encode()
-    written = [raw, raw.hex().encode(), raw.hex().upper().encode(), quote(value, safe="").encode()]
+    alone = rb"(?<![0-9A-Za-z])%b(?![0-9A-Za-z])" % raw
+    if re.search(alone, data) if value.isdigit() else raw in data:
+        return True
+    forms = [raw.hex().encode(), raw.hex().upper().encode()]
+    if quote(value, safe="") != value:
+        forms.append(quote(value, safe="").encode())
     for shift in range(3):
         # Characters that also depend on what stands in front or behind are cut off.
-        encoded = base64.b64encode(b"\0" * shift + raw)
-        whole = encoded[-(-shift * 8 // 6) : (shift + len(raw)) * 8 // 6]
-        written += [whole, whole.replace(b"+", b"-").replace(b"/", b"_")]
-    return written
+        encoded = base64.b64encode(b"\0" * shift + raw)[-(-shift * 8 // 6) : (shift + len(raw)) * 8 // 6]
+        forms += [encoded, encoded.replace(b"+", b"-").replace(b"/", b"_")]
+    return any(form in data for form in forms)
 
 
 def seen_in(data: bytes, values: Iterable[str]) -> str:
     """Return how many of the values stand in `data` in some form: "none", or "2 of 8"."""
     values = list(values)
-    count = sum(any(form in data for form in forms(value)) for value in values)
+    count = sum(holds(data, value) for value in values)
     return f"{count} of {len(values)}" if count else "none"
 
 
 def files_with(folder: Path, value: str) -> str:
     """Return which files below `folder` hold the value in some form, or "none"."""
-    looked_for = forms(value)
-    found = [
-        str(path.relative_to(folder))
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and any(form in path.read_bytes() for form in looked_for)
-    ]
-    return ", ".join(found) or "none"
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return ", ".join(str(path.relative_to(folder)) for path in files if holds(path.read_bytes(), value)) or "none"
 
 
 # ----------------------------------------------------------------------------------------------------- the report

@@ -71,7 +71,10 @@ def anonymised(services: Services, folder: Path) -> Iterator[Check]:
     general, asked = told["posted to #general"], told["posted to #hr-reviews"]
     yield Check("#general", "403, nobody can agree to it", f"{general['status']}, {_way_out(general)}")
     yield Check("#hr-reviews", "403, a manager is asked", f"{asked['status']}, {_way_out(asked)}")
-    yield Check("pay in what the manager is shown", "none", seen_in("".join(approved).encode(), AMOUNTS))
+    shown = "".join(approved)
+    yield Check("the manager is shown", "<pii.person> (<pii.email>)…", _line(shown))
+    protected = [*AMOUNTS, *NAMES, *ADDRESSES]
+    yield Check("values in what the manager is shown", "none", seen_in(shown.encode(), protected))
     yield Check("the approval is listed", "yes", "yes" if approved and approved[0] in approved[1] else "no")
     yield Check("a manager agreed; the same again", "200", str(told["posted to #hr-reviews again"]["status"]))
     third = told["posted to #hr-reviews a third time"]
@@ -83,6 +86,10 @@ def anonymised(services: Services, folder: Path) -> Iterator[Check]:
     yield Check("pay in it, which stays in bands", "none", seen_in(slack.raw, AMOUNTS))
     band = str(first["salary"])
     yield Check("the band that the sandbox saw is in it", "yes", "yes" if band and band in text else f"no: {band}")
+
+
+def _line(shown: str) -> str:
+    return "<pii.person> (<pii.email>)…" if "<pii.person> (<pii.email>): rated 5, earns" in shown else shown
 
 
 def _way_out(step: Step) -> str:

@@ -40,5 +40,8 @@ def test_a_value_is_recognised_in_every_form_the_judge_looks_for():
         for tail in range(3):
             encoded = base64.b64encode(b"x" * shift + value.encode() + b"y" * tail)
             assert stage.seen_in(b"text " + encoded + b" text", [value]) == "1 of 1"
-    assert stage.seen_in(value.encode().hex().encode(), [value]) == "1 of 1"
+    for form in (value.encode().hex(), value.encode().hex().upper(), value):
+        assert stage.seen_in(form.encode(), [value]) == "1 of 1"
+    assert stage.seen_in(b'{"salary": 118472}', ["118472"]) == "1 of 1"
+    assert stage.seen_in(b"id 0118472f", ["118472"]) == "none"
     assert stage.seen_in(b"nothing of the kind", [value]) == "none"
