@@ -62,8 +62,11 @@ class SqliteStore:
             os.close(folder)
 
     def _prepare(self, *, power: bool) -> None:
+        if self._db.execute("PRAGMA journal_mode=WAL").fetchone() != ("wal",):
+            msg = "no log that processes share can be kept here (a network disk?): put the state folder on a local one"
+            raise StoreError(msg)
         # With secure_delete and the checkpoint after a drop, no copy of an erased data key stays in the files.
-        for pragma in ("journal_mode=WAL", f"synchronous={'FULL' if power else 'NORMAL'}", "secure_delete=ON"):
+        for pragma in (f"synchronous={'FULL' if power else 'NORMAL'}", "secure_delete=ON"):
             self._db.execute(f"PRAGMA {pragma}").fetchall()
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         if version not in (0, _VERSION):

@@ -197,3 +197,9 @@ def test_nothing_of_a_dropped_scope_stays_in_the_files(path: Path):
     assert not any(planted in file.read_bytes() for file in path.parent.iterdir())
     assert store.get("t", "key", b"") == b"stays"
     store.close()
+
+
+def test_a_disk_without_shared_logs_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)  # SQLite's name for a database in memory, which has no log either
+    with pytest.raises(StoreError, match="on a local one"):
+        SqliteStore(Path(":memory:"))
