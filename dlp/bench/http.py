@@ -22,7 +22,7 @@ from dlp.bench.report import Row, at_least, at_most, document, progress, row
 from dlp.core.errors import DlpError
 
 MB = 1_000_000
-FACTOR = "times requests/s"
+FACTOR = "times requests/s of mitmdump"
 
 
 @dataclass(frozen=True, slots=True)

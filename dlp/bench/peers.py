@@ -134,7 +134,6 @@ def prepare(folder: Path, up: Upstream) -> None:
     with settings.open("a", encoding="utf-8") as file:
         file.write(f'listen: {{http: "127.0.0.1:{_free_port()}"}}\nhosts: {{{HOST}: 127.0.0.1}}\n')
         file.write(f'upstream_ca: ["{up.authority}"]\nner: off\n')
-        file.write("plugins: [{dlp_presidio: {ner: off}}, dlp_secrets, dlp_tokens]\n")
     text = policy.read_text(encoding="utf-8")
     place = f'{{at: ["http://{HOST}:{up.http}/**", "https://{HOST}:{up.https}/**"]}}'
     for key in ("sources:\n", "destinations:\n"):

@@ -16,7 +16,7 @@ class Row:
     """One measured number.
 
     `name` is `topic/what`; rows of one topic belong together. `baseline` is the same thing measured beside it in the
-    same run, in `unit`; for a ratio (its unit begins with `RATIO`) it is what 1 stands for, in the unit's second half.
+    same run, in `unit`; for a ratio (its unit begins with `RATIO`) it is what 1 stands for.
     `met` is None where there is no bar.
     """
 

@@ -6,7 +6,7 @@ No socket and no mitmproxy takes part: the sum is the product's own share of an 
 import os
 import statistics
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,11 @@ STEPS = ("parse", "resolve", "classify", "trace", "decide", "transform", "record
 """The steps in their order; `rest` is what the pipeline spends between them."""
 
 _LIMIT = 10_000_000
-_PLUGINS = (("dlp_presidio", {"ner": "off"}), ("dlp_secrets", {}), ("dlp_tokens", {}))
+_PLUGINS: tuple[tuple[str, Mapping[str, object]], ...] = (
+    ("dlp_presidio", {"ner": "off"}),
+    ("dlp_secrets", {}),
+    ("dlp_tokens", {}),
+)
 _REQUEST = (
     (b"Host", b"localhost"),
     (b"User-Agent", b"bench/1"),

@@ -31,7 +31,7 @@ def drive(way: Way, job: Job, connections: int = 2, most: int = 5):
 @pytest.mark.parametrize("tls", [False, True])
 @pytest.mark.parametrize("body", [None, bodies.clean])
 def test_each_connection_gets_as_many_answers_as_were_asked_for(
-    up: peers.Upstream, tls: bool, body: Callable[[int], bytes] | None
+    up: peers.Upstream, *, tls: bool, body: Callable[[int], bytes] | None
 ):
     way = Way("direct", None, str(up.authority))
     made, answer = drive(way, Job("/clean", up.https if tls else up.http, tls, body))
