@@ -201,16 +201,20 @@ def installed() -> tuple[str, ...]:
     return tuple(sorted({entry.name for entry in metadata.entry_points(group=GROUP)}))
 
 
-def checked_hooks(name: str, plugin: ModuleType) -> tuple[str, ...]:
-    """Return the hooks a plugin's module implements, after every check that loading makes; nothing is called.
+def host_of(name: str, plugin: ModuleType, settings: Mapping[str, object]) -> Host:
+    """Return a host with one plugin that need not be installed: for its author's tests.
 
     Raises:
         PluginError: the module would be refused.
+        ConfigError: it does not accept its settings.
 
     """
     manager = pluggy.PluginManager(spec.PROJECT)
     manager.add_hookspecs(spec)
-    return tuple(sorted({call.hook for call in _register(manager, name, plugin)}))
+    own = _register(manager, name, plugin)
+    _configure(name, [call for call in own if call.hook == "configure"], settings)
+    hooks = tuple(sorted({call.hook for call in own}))
+    return Host([Plugin(name, "", "", hooks)], {hook: [c for c in own if c.hook == hook] for hook in HOOKS})
 
 
 def _entry_point(name: str) -> metadata.EntryPoint:

@@ -14,7 +14,7 @@ from dlp.core.message import Block, Direction, Endpoint, Message, Part
 from dlp.core.policy import Flow, Route, Ruling, Verdict
 from dlp.core.ports import Hit, Pattern
 from dlp.hooks import host as subject
-from dlp.hooks.host import Host, checked_hooks, installed, load_host
+from dlp.hooks.host import Host, host_of, installed, load_host
 
 EMAIL = Finding(0, 0, 3, DataClass("EMAIL_ADDRESS"), "x")
 ENDPOINT = Endpoint("http", "https://api.test:443", "GET")
@@ -281,7 +281,10 @@ def test_catalogs_are_paths(install: Install):
 def test_a_module_can_be_checked_without_being_installed():
     module = types.ModuleType("loose")
     exec(HEAD + classifying("return []"), module.__dict__)  # noqa: S102  the plugin's source is the subject
-    assert checked_hooks("loose", module) == ("classify",)
+    host = host_of("loose", module, {})
+    assert host.plugins[0].hooks == ("classify",)
+    with pytest.raises(ConfigError, match="takes no settings"):
+        host_of("loose", module, {"a": 1})
 
 
 def test_one_module_under_two_names_is_refused(install: Install, tmp_path: Path):

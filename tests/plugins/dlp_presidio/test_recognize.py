@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001
 import logging
 import random
 import re
