@@ -1,5 +1,5 @@
 # Two commands do everything: `make demo` and `make test`. Both build .venv from the hash-pinned lock where it is missing.
-.PHONY: demo test lock lint clean node
+.PHONY: demo test lock lint clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3.13

@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -120,9 +121,12 @@ def running_proxy(services: Services, folder: Path, policy: str) -> Iterator[Pro
         "upstream_ca": [str(services.authority)],
         "limits": {"hold": "500ms"},  # nobody answers while the story waits: it is told to come back at once
     }
-    folder.mkdir(exist_ok=True)
+    # Compiling the scan takes seconds; policies that look for the same share one, so it goes from story to story.
+    compiled, cache = services.authority.parent / "compiled", folder / "state" / "cache"
+    cache.mkdir(parents=True)
+    if compiled.exists():
+        shutil.copytree(compiled, cache, dirs_exist_ok=True)
     config.write_text(json.dumps(settings))  # JSON is YAML
-    proxy = Proxy(config)
     run_dlp("init", str(folder))
     log = folder / "proxy.log"
     with log.open("wb") as output:
@@ -135,7 +139,8 @@ def running_proxy(services: Services, folder: Path, policy: str) -> Iterator[Pro
                 if process.poll() is not None or time.monotonic() > deadline:
                     raise StageError(f"the proxy did not start:\n{log.read_text()[-2000:]}")
                 time.sleep(0.02)
-            yield proxy
+            shutil.copytree(cache, compiled, dirs_exist_ok=True)
+            yield Proxy(config)
         finally:
             process.send_signal(signal.SIGTERM)
             try:
