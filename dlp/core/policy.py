@@ -112,11 +112,16 @@ class Rule:
     approvers: tuple[str, ...] = ()
     monitor: bool = False
     recipe: str = ""
+    laws: tuple[str, ...] = ()
+    controls: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ClassSpec:
-    """What the policy says of one data class. `token` is the kind its tokens are written with (`EMAIL`)."""
+    """What the policy says of one data class. `token` is the kind its tokens are written with (`EMAIL`).
+
+    `laws` and `controls` are for those who read the policy, and decide nothing; so are those of a rule.
+    """
 
     name: DataClass
     level: Level
@@ -125,6 +130,8 @@ class ClassSpec:
     says: str = ""
     entities: frozenset[str] = frozenset()
     at_least: str = "low"
+    laws: tuple[str, ...] = ()
+    controls: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from dlp.strict_yaml import (
 )
 
 _CLASS = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9][a-z0-9_]*)*")
-_CLASS_KEYS = ("level", "says", "tracking", "token", "entities", "at_least")
+_CLASS_KEYS = ("level", "says", "tracking", "token", "entities", "at_least", "laws", "controls")
 _TOKEN = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 _ENTITY = re.compile(r"[A-Z][A-Z0-9_]*")
 _OPAQUE = ClassSpec(OPAQUE, Level.INTERNAL, Tracking.NONE, "OPAQUE", "What the proxy cannot read.")
@@ -185,6 +185,8 @@ def _class(entry: Entry, classes: dict[DataClass, ClassSpec]) -> ClassSpec:
         at_least=expect_choice(keys["at_least"], f"{what}: at_least", tuple(Confidence))
         if "at_least" in keys
         else "low",
+        laws=expect_texts(keys["laws"], f"{what}: laws") if "laws" in keys else (),
+        controls=expect_texts(keys["controls"], f"{what}: controls") if "controls" in keys else (),
     )
 
 

@@ -31,6 +31,8 @@ _KEYS = (
     "unless",
     "approvers",
     "mode",
+    "laws",
+    "controls",
 )
 _UNLESS = ("state", "to", "when", "approved_by")
 _VERDICTS = {"allow": Verdict.ALLOW, "ask": Verdict.ASK, "block": Verdict.BLOCK}
@@ -78,6 +80,8 @@ def compile_rule(node: Node, scope: Scope) -> tuple[Rule, frozenset[str]]:
         approvers=_approvers(keys["approvers"], f"{title}: approvers", names) if "approvers" in keys else (),
         monitor="mode" in keys and expect_choice(keys["mode"], f"{title}: mode", ("enforce", "monitor")) == "monitor",
         recipe=recipe,
+        laws=expect_texts(keys["laws"], f"{title}: laws") if "laws" in keys else (),
+        controls=expect_texts(keys["controls"], f"{title}: controls") if "controls" in keys else (),
     )
     _check(rule, keys, title)
     if "unless" not in keys:
