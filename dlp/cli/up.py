@@ -35,8 +35,12 @@ def run(settings: Settings) -> int:
         DlpError: the settings, the policy, a plugin or the store keep the proxy from starting.
 
     """
-    # To standard error, one line each: standard output is for whoever waits for the proxy to be ready.
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # To standard error, one line each: standard output is for whoever waits for the proxy to be ready. The lines of
+    # libraries, which may hold values, are dropped.
+    logging.basicConfig(handlers=[logging.NullHandler()])
+    lines = logging.StreamHandler()
+    lines.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.getLogger("dlp").addHandler(lines)
     app = build(settings)
     try:
         asyncio.run(_serve(app))

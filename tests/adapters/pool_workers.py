@@ -28,3 +28,9 @@ def classify(parts: Sequence[Part]) -> list[Finding]:
         msg = "a-secret-value"
         raise RuntimeError(msg)
     return [Finding(0, 0, len(text), DataClass("x"), f"worker/{len(_loaded)}")]
+
+
+def prepare_badly() -> None:
+    """Fail to load, as a plugin without its model does."""
+    msg = "a-secret-value"
+    raise RuntimeError(msg)

@@ -82,3 +82,18 @@ def test_messages_wait_while_the_workers_load_but_not_for_ever(workers: ModuleTy
         ask(pool, "text", 0.3)
     assert ask(pool, "text", 30.0) == 1
     pool.close()
+
+
+def test_workers_that_cannot_load_refuse_every_message_and_tell_no_value(
+    workers: ModuleType, capfd: pytest.CaptureFixture[str]
+):
+    pool = Pool(workers.prepare_badly, (), workers.classify, workers=1)
+    pool.start()
+    for _ in range(3):
+        with pytest.raises(PluginError, match="could not be loaded") as raised:
+            ask(pool, "text")
+        assert "a-secret-value" not in repr(raised.value)
+    pool.close()
+    said = "".join(capfd.readouterr())
+    assert "RuntimeError at" in said
+    assert "a-secret-value" not in said
