@@ -8,7 +8,7 @@ are letters or digits throughout count only where no letter or digit adjoins the
 import binascii
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
@@ -26,7 +26,7 @@ _VECTOR_FROM = 128  # below this length a set of substrings is quicker than nump
 _FACTOR = 0x9E3779B97F4A7C15  # an odd 64-bit constant (2**64 / golden ratio): multiplicative hashing
 _MASK = (1 << 64) - 1
 _MAX_DEPTH = 4
-_MAX_DECODED = 4 * 1024 * 1024
+_MAX_DECODED = 16 * 1024 * 1024
 _OPAQUE_BYTES = 16
 _COMPRESSED_FROM = 12  # no compression without a magic number makes the shortest values shorter than this
 
@@ -183,19 +183,23 @@ CANDIDATE = re.compile(rb"[A-Za-z0-9+/_-]{8,}|%[0-9a-fA-F]{2}")
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """What a run of a text decodes to; `text` is None where the bytes are not text: nobody could read them."""
+    """What a run of a text decodes to; `text` is None where the bytes are not text: nobody could read them.
+
+    `beyond` says that reading was given up, at the bounds of depth or size: then the whole part counts as unread.
+    """
 
     start: int
     end: int
     form: str
     text: str | None = field(repr=False)
+    beyond: bool = False
 
 
 def decodings(text: str) -> list[Decoding]:
     """Return what the encoded runs of `text` decode to: base64 (both alphabets), hex, URL, compressed, and nestings.
 
-    At most four levels deep and four million decoded bytes in all; what lies beyond that budget comes back unread, as
-    what cannot be decoded to text does, provided it has sixteen bytes or more and looks random rather than like words.
+    At most four levels deep and sixteen million decoded bytes in all; what lies beyond comes back unread (`beyond`). So
+    does what cannot be decoded to text, provided it has sixteen bytes or more and looks random rather than like words.
     """
     found: list[Decoding] = []
     budget = [_MAX_DECODED]
@@ -218,9 +222,12 @@ def _decode_into(
         for name, data in _unwrap(written):
             budget[0] -= len(data)
             if budget[0] < 0 or depth >= _MAX_DEPTH:
-                found.append(Decoding(at, to, _via(name, form), None))
-                break
+                found.append(Decoding(at, to, _via(name, form), None, beyond=True))
+                return
             plain, inner = _as_text(data, budget)
+            if budget[0] < 0:
+                found.append(Decoding(at, to, _via(name, form), None, beyond=True))
+                return
             if plain is not None:
                 _take(found, plain, at, to, _via(inner + name, form), depth, budget)
             elif len(data) >= _OPAQUE_BYTES and _looks_random(written):
@@ -265,7 +272,7 @@ def _as_text(data: bytes, budget: list[int]) -> tuple[str | None, str]:
     try:
         text = data.decode()
     except UnicodeDecodeError:
-        plain, name = _decompress(data, max(budget[0], 0))
+        plain, name = _decompress(data, max(budget[0], 0) + 1)  # one more than fits: too much is noticed, not cut off
         if plain is None:
             return None, ""
         budget[0] -= len(plain)
@@ -282,40 +289,48 @@ def _mostly_printable(text: str) -> bool:
 
 def _decompress(data: bytes, limit: int) -> tuple[bytes | None, str]:
     """Return what compressed bytes hold, at most `limit` of them, and the compression's name."""
-    try:
-        if data[:2] == b"\x1f\x8b":
-            return zlib.decompressobj(wbits=31).decompress(data, limit), "gzip"
-        if data[:4] == b"\x28\xb5\x2f\xfd":
-            return zstandard.ZstdDecompressor().stream_reader(data).read(limit), "zstd"
-        if data[:1] == b"\x78":
-            return zlib.decompressobj().decompress(data, limit), "zlib"
-    except (zlib.error, zstandard.ZstdError):
-        return None, ""
-    if len(data) < _COMPRESSED_FROM:
-        return None, ""
-    for name, attempt in (("deflate", _raw_deflate), ("br", _brotli)):
-        plain = attempt(data, limit)
-        if plain:
-            return plain, name
+    for magic, name, unpack in _COMPRESSIONS:
+        if data.startswith(magic) and (magic or len(data) >= _COMPRESSED_FROM):
+            try:
+                plain = unpack(data, limit)
+            except (zlib.error, zstandard.ZstdError, brotli.error):
+                continue
+            if plain:
+                return plain, name
     return None, ""
 
 
-def _raw_deflate(data: bytes, limit: int) -> bytes | None:
+def _gzip(data: bytes, limit: int) -> bytes:
+    return zlib.decompressobj(wbits=31).decompress(data, limit)
+
+
+def _zlib(data: bytes, limit: int) -> bytes:
+    return zlib.decompressobj().decompress(data, limit)
+
+
+def _zstd(data: bytes, limit: int) -> bytes:
+    return zstandard.ZstdDecompressor().stream_reader(data).read(limit)
+
+
+def _raw_deflate(data: bytes, limit: int) -> bytes:
     stream = zlib.decompressobj(wbits=-15)
-    try:
-        plain = stream.decompress(data, limit)
-    except zlib.error:
-        return None
-    return plain if stream.eof else None
+    plain = stream.decompress(data, limit)
+    return plain if stream.eof else b""  # without a magic number, only a stream that ends well is one
 
 
-def _brotli(data: bytes, limit: int) -> bytes | None:
+def _brotli(data: bytes, limit: int) -> bytes:
     stream = brotli.Decompressor()
-    try:
-        plain: bytes = stream.process(data, output_buffer_limit=limit)
-    except brotli.error:
-        return None
-    return plain if stream.is_finished() else None
+    plain: bytes = stream.process(data, output_buffer_limit=limit)
+    return plain if stream.is_finished() else b""
+
+
+_COMPRESSIONS: tuple[tuple[bytes, str, Callable[[bytes, int], bytes]], ...] = (
+    (b"\x1f\x8b", "gzip", _gzip),
+    (b"\x28\xb5\x2f\xfd", "zstd", _zstd),
+    (b"\x78", "zlib", _zlib),
+    (b"", "deflate", _raw_deflate),
+    (b"", "br", _brotli),
+)
 
 
 def _looks_random(run: str) -> bool:

@@ -84,6 +84,8 @@ def sightings(parts: Iterable[tuple[int, Part]], runs: Iterable[Encoded], past: 
         for start, end, known, state in _seen(part.text, past):
             yield from _labelled(number, start, end, known, state, "exact")
     for run in runs:
+        if run.decoding.beyond:
+            yield Sighting(Finding(run.part, 0, 0, OPAQUE, "wire"))
         text = run.decoding.text
         if text is not None:
             for _, _, known, state in _seen(text, past):

@@ -94,7 +94,7 @@ class Clock:
 
 
 class Wall:
-    """One wall with its policy, its plugins and its store. `policy` is a file, YAML text, or a policy made elsewhere."""
+    """A wall with its policy, its plugins and its store. `policy` is a file, YAML text, or a policy made elsewhere."""
 
     def __init__(
         self,

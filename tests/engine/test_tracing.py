@@ -72,6 +72,14 @@ def test_what_cannot_be_read_is_opaque_and_never_nothing(past: Past):
     assert tracing.unreadable([(0, part)], [], past, "https://a.test:443")
 
 
+def test_what_is_nested_too_deep_is_opaque(past: Past):
+    run = MAIL.encode()
+    for _ in range(7):
+        run = base64.b64encode(run)
+    parts = numbered(run.decode())
+    assert OPAQUE in {seen.finding.data_class for seen in tracing.sightings(parts, tracing.encoded(parts), past)}
+
+
 def test_what_an_upstream_issued_is_not_opaque_to_it(past: Past):
     parts = numbered(f"s={NOISE}")
     runs = tracing.encoded(parts)
