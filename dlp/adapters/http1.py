@@ -2,7 +2,8 @@
 
 mitmproxy's own readers raise on trailers (the client hangs), take heads of any length, answer in HTML, treat a 1xx as
 the response, and turn a 101 into a raw tunnel. They also check each message's types field by field and parse each
-header several times, which together took a fifth of a request's time.
+header several times, which together took two fifths of a request's time. Longer than most modules because reading,
+writing and keeping a connection are one state machine.
 """
 
 import re
