@@ -1,5 +1,6 @@
 """What plugin authors test with: the checks of loading, and messages and findings in one line each."""
 
+import functools
 import json
 from collections.abc import Mapping, Sequence
 from types import ModuleType
@@ -47,7 +48,7 @@ def findings_of(plugin: ModuleType | Host, body: Json) -> list[Finding]:
     """Return what a plugin finds in a text or another JSON body, by way of the scan, as the proxy would ask it."""
     host = plugin if isinstance(plugin, Host) else check_plugin(plugin)
     message = message_of(body)
-    return host.classify(message, Scanner(host.patterns()).hits(message.parts))
+    return host.classify(message, _scanner(host).hits(message.parts))
 
 
 def found_texts(plugin: ModuleType | Host, body: Json) -> list[tuple[str, str]]:
@@ -55,6 +56,11 @@ def found_texts(plugin: ModuleType | Host, body: Json) -> list[tuple[str, str]]:
     parts = message_of(body).parts
     found = sorted(findings_of(plugin, body), key=lambda finding: (finding.part, finding.start, finding.end))
     return [(str(one.data_class), parts[one.part].text[one.start : one.end]) for one in found]
+
+
+@functools.lru_cache(maxsize=8)
+def _scanner(host: Host) -> Scanner:
+    return Scanner(host.patterns())
 
 
 def _parts(value: Json, path: str, name: str) -> list[Part]:
