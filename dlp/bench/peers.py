@@ -141,6 +141,7 @@ def prepare(folder: Path, up: Upstream) -> None:
             raise ConfigError(f"{policy}: expected one {key.strip()} to add the upstream to; `dlp init` wrote another")
         text = text.replace(f"\n{key}", f"\n{key}  bench: {place}\n")
     policy.write_text(f"{text}\nner: off\n", encoding="utf-8")
+    _call("init", str(folder), at=folder.parent)  # again: it compiles the scan for the policy that there is now
 
 
 @contextmanager
