@@ -6,6 +6,7 @@ from typing import Protocol
 
 from dlp.core.finding import Confidence
 from dlp.core.label import DataClass, Label
+from dlp.core.message import Fact
 
 type Clock = Callable[[], float]
 """Seconds since the epoch."""
@@ -143,8 +144,21 @@ class LabelNote:
 
 
 @dataclass(frozen=True, slots=True)
+class Watched:
+    """What a rule in monitor mode would have done about a class; "" for the message as such, and for no rule."""
+
+    rule: str
+    data_class: str
+    verdict: str  # ask, block, or a transform
+
+
+@dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """What happened to one message, in names and counts."""
+    """What happened to one message, in names and counts.
+
+    `facts` are what rules use and what can be told without telling a value; `withheld` names those that cannot.
+    `possible` are narrower sinks that it may also have been, `reviewed` the approvers who had agreed.
+    """
 
     event: str
     time: float
@@ -167,3 +181,9 @@ class AuditEntry:
     sandbox_trace: str = ""
     approval: str = ""
     ms: float = 0.0
+    version: str = ""
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+    withheld: tuple[str, ...] = ()
+    possible: tuple[str, ...] = ()
+    reviewed: tuple[str, ...] = ()
+    watched: tuple[Watched, ...] = ()

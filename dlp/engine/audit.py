@@ -13,7 +13,7 @@ type Event = Mapping[str, object]
 """An audit entry as read back; empty fields are absent. A line that is no event has only `unreadable`, its number."""
 
 _NOTE_FIELDS = ("path", "form", "transform", "origin", "origin_path")
-_ENTRY_FIELDS = ("reason", "would", "sandbox_trace", "approval")
+_ENTRY_FIELDS = ("reason", "would", "sandbox_trace", "approval", "version", "withheld", "possible", "reviewed")
 
 
 class Audit:
@@ -152,6 +152,10 @@ def _event(entry: AuditEntry) -> dict[str, object]:
     }
     if entry.counts:
         event["counts"] = dict(entry.counts)
+    if entry.facts:
+        event["facts"] = dict(entry.facts)
+    if entry.watched:
+        event["watched"] = [{"rule": w.rule, "class": w.data_class, "verdict": w.verdict} for w in entry.watched]
     for name in _ENTRY_FIELDS:
         if value := getattr(entry, name):
             event[name] = value

@@ -5,6 +5,7 @@ adapter waits in its own way and sends the answer back in. Longer than most modu
 reads it top to bottom has read everything that can happen to a message.
 """
 
+import copy
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -41,6 +42,7 @@ from dlp.core.token import TOKEN, escapes, lookalikes
 from dlp.engine import rewriting, tracing
 from dlp.engine.approvals import Answer, Approvals
 from dlp.engine.classify import Classifier
+from dlp.engine.noting import noted, watched
 from dlp.engine.past import Past
 from dlp.engine.sessions import SessionInfo, Sessions
 from dlp.engine.vault import Known, Origin, Vault
@@ -109,6 +111,7 @@ class _Work:
     rulings: dict[int, Ruling] = field(default_factory=dict)  # by number of the finding
     counts: Counter[str] = field(default_factory=Counter)
     approval: str = ""
+    reviewed: tuple[str, ...] = ()
 
     @cached_property
     def disguised(self) -> frozenset[str]:
@@ -127,6 +130,15 @@ class _Work:
         in_host = any(self.parts[finding.part].path.startswith("host/") for finding in self.findings)
         named = self.route.sink is not None and not in_host
         return upstream if named else tracing.shown_upstream(upstream, self.past)
+
+    @property
+    def labelled(self) -> Mapping[str, Sequence[str]]:
+        """The texts in which something was found, by the path of their part."""
+        found: dict[str, list[str]] = {}
+        for finding in self.findings:
+            part = self.parts[finding.part]
+            found.setdefault(part.path, []).append(part.text[finding.start : finding.end])
+        return found
 
     @cached_property
     def outbound(self) -> bool:
@@ -171,6 +183,18 @@ class Engine:
         self._hold = hold
         self._grant_life = grant_life
         self._pasts: dict[str, Past] = {}
+        self._kinds = {spec.name: spec.token for spec in policy.classes.values()}
+
+    def renewed(self, policy: Policy, host: Host, classifier: Classifier) -> "Engine":
+        """Return an engine with another policy that shares all else; messages being judged stay with the old one.
+
+        INVARIANT: both share `_pasts`. Two copies of a session's past on one connection would not see each other's
+        taint, since a store's stamp says only what others wrote.
+        """
+        new = copy.copy(self)
+        new.policy, new.host, new.classifier = policy, host, classifier
+        self._kinds.update({spec.name: spec.token for spec in policy.classes.values()})
+        return new
 
     # --- the adapter's doors ------------------------------------------------------------------------------------------
 
@@ -246,6 +270,7 @@ class Engine:
                     policy=self.policy.digest,
                     reason=kind,
                     sandbox_trace=call.sandbox_trace,
+                    version=self.policy.version,
                 )
             )
         except Exception:  # noqa: BLE001 - the message is being refused already; what cannot be recorded is refused too
@@ -440,6 +465,7 @@ class Engine:
                 decision = self._decide(work, work.flows, frozenset(approval.by for approval in granted))
                 if decision.verdict < Verdict.ASK:
                     if all(self.approvals.consume(approval.id) for approval in granted):
+                        work.reviewed = tuple(sorted({approval.by for approval in granted}))
                         return decision
                     raise PolicyError("the approval was used by another request while this one was held")
                 if decision.verdict > Verdict.ASK:
@@ -715,6 +741,7 @@ class Engine:
         names: dict[str, None] = dict.fromkeys(ruling.rule for ruling in decision.matches if ruling.rule)
         would = max((r.verdict for r in decision.matches if not r.enforced), default=Verdict.ALLOW)
         info, endpoint, now = work.call.session, work.message.endpoint, self._clock()
+        facts, withheld = noted(self.policy, endpoint, work.message.direction, work.facts, work.labelled)
         entry = AuditEntry(
             event=work.event,
             time=now,
@@ -737,6 +764,12 @@ class Engine:
             sandbox_trace=work.call.sandbox_trace,
             approval=work.approval,
             ms=(now - work.started) * 1000,
+            version=decision.version,
+            facts=facts if work.route.sink is not None else {},
+            withheld=withheld,
+            possible=tuple(sorted(work.route.possible)),
+            reviewed=work.reviewed,
+            watched=watched(decision) if would else (),
         )
         self.audit.write(entry)
         self.host.record(entry)
@@ -779,8 +812,7 @@ class Engine:
         return past
 
     def _token_kind(self, data_class: DataClass) -> str:
-        spec = self.policy.classes.get(data_class)
-        return spec.token if spec is not None else data_class.rpartition(".")[2].upper()
+        return self._kinds.get(data_class) or data_class.rpartition(".")[2].upper()
 
 
 class _View:

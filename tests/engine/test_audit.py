@@ -10,7 +10,7 @@ import pytest
 
 from dlp.core.errors import StoreError
 from dlp.core.label import RAW, DataClass, Label
-from dlp.core.ports import AuditEntry, LabelNote
+from dlp.core.ports import AuditEntry, LabelNote, Watched
 from dlp.engine.audit import Audit, read, trace
 
 NOTE = LabelNote(Label(DataClass("secret.api_key"), RAW, "vault"), 1, path="/text", origin="e1", origin_path="/key")
@@ -95,7 +95,9 @@ def test_an_event_is_one_line_of_json(path: Path, power: bool):  # noqa: FBT001
 
 
 def test_every_field_of_an_entry_is_written(audit: Audit, path: Path):
-    audit.write(replace(ENTRY, counts={"n": 1}, would="w", reason="r", sandbox_trace="st", approval="a", ms=1))
+    told = replace(ENTRY, counts={"n": 1}, would="w", reason="r", sandbox_trace="st", approval="a", ms=1)
+    more = replace(told, version="3", facts={"channel": "#a"}, withheld=("to",), possible=("slack.hr",))
+    audit.write(replace(more, reviewed=("manager",), watched=(Watched("cards", "pii.card", "block"),)))
     assert set(AuditEntry.__slots__) <= set(next(read(path)))
 
 

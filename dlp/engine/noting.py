@@ -1,0 +1,80 @@
+"""What of a message's facts an audit entry may hold, so that the decision can be made again later: never a value."""
+
+from collections.abc import Collection, Iterable, Mapping
+
+from dlp.core.message import Direction, Endpoint, Fact, Facts
+from dlp.core.policy import Decision, Policy, Verdict, facts_of
+from dlp.core.ports import Watched
+from dlp.engine.matching import decodings
+from dlp.engine.tracing import shown_path
+
+TOLD = frozenset({"method", "operation", "direction", "agent", "upstream", "scheme", "host", "port", "part", "path"})
+"""Facts that an entry tells by its other fields, or not at all; `path` only in the form that `shown` gives it."""
+
+_LONG_STEP = 32
+_LONG_TEXT = 256
+
+
+def noted(
+    policy: Policy, endpoint: Endpoint, direction: Direction, facts: Facts, labelled: Mapping[str, Collection[str]]
+) -> tuple[dict[str, Fact], tuple[str, ...]]:
+    """Return the facts that may be recorded, and the names of those that were known and are withheld.
+
+    `labelled` holds, by part, the texts in which something was found. Recorded is what rules use and what the policy
+    declares or the proxy states; what only the orchestrator may state is kept with the session and not repeated here.
+    A text that holds a labelled one, or is part of it, is withheld.
+    """
+    kept: dict[str, Fact] = {}
+    withheld: list[str] = []
+    purpose = facts.get("purpose")
+    if purpose is not None:
+        kept["purpose"] = purpose
+    path = facts.get("path")
+    if isinstance(path, str) and not any(part.startswith("url/") for part in labelled):
+        kept["path"] = shown(path)
+    wanted = policy.facts_used - TOLD - policy.trusted.keys() - {"purpose"}
+    if wanted:
+        specs = facts_of(policy, endpoint, inbound=direction is Direction.INBOUND)
+        paths: dict[str, list[str]] = {}
+        for spec in specs:
+            paths.setdefault(spec.name, []).append(spec.path)
+        texts = [text for found in labelled.values() for text in found if text]
+        for name in sorted(wanted & facts.keys()):
+            if _is_labelled(paths.get(name, ()), labelled) or _holds(facts[name], texts):
+                withheld.append(name)
+            else:
+                kept[name] = facts[name]
+    return kept, tuple(withheld)
+
+
+def _is_labelled(paths: Iterable[str], labelled: Collection[str]) -> bool:
+    return any(part == path or part.startswith(path + "/") for path in paths for part in labelled)
+
+
+def _holds(fact: Fact, texts: Iterable[str]) -> bool:
+    if isinstance(fact, bool):
+        return False
+    given = fact if isinstance(fact, tuple) else (str(fact),)
+    return any(len(text) > _LONG_TEXT for text in given) or any(
+        text in one or (one and one in text) for text in texts for one in given
+    )
+
+
+def shown(path: str) -> str:
+    """Return a request's path as it may be recorded: steps that look like no name become `*`."""
+    steps = shown_path(path, ()).split("/")
+    return "/".join("*" if len(step) > _LONG_STEP or _decodes(step) else step for step in steps)
+
+
+def _decodes(step: str) -> bool:
+    return any(decoding.text is not None for decoding in decodings(step))
+
+
+def watched(decision: Decision) -> tuple[Watched, ...]:
+    """Return what would have happened by rules that are only watched, each rule and class once."""
+    seen = {
+        Watched(match.rule, match.flow.data_class or "", match.transform or match.verdict.name.lower()): None
+        for match in decision.matches
+        if not match.enforced and match.verdict > Verdict.ALLOW
+    }
+    return tuple(seen)
