@@ -28,10 +28,10 @@ _BETWEEN = (
 """What may stand between the digits of a phone number: the punctuation that libphonenumber takes."""
 
 _STRONG = {
-    "CREDIT_CARD": r"\b[13456]\d{3}[- ]?\d{3,4}[- ]?\d{3,4}[- ]?\d{3,5}\b",
+    "CREDIT_CARD": r"[13456]\d{3}[- ]?\d{3,4}[- ]?\d{3}",
     "US_ITIN": r"\b9\d{2}[- ]\d{2}[- ]\d{4}\b",
-    "US_SSN": r"\b\d{3}[- .]\d{2}[- .]\d{4}\b",
-    "UK_NHS": r"\b\d{3}[- ]?\d{3}[- ]?\d{4}\b",
+    "US_SSN": r"\b[0-9]{3}[- .][0-9]{2}[- .][0-9]{4}\b",
+    "UK_NHS": r"\b[0-9]{3}[- ]?[0-9]{3}[- ]?[0-9]{4}\b",
     "CRYPTO": r"(?:bc1|[13])[a-z0-9]{25}",
     "DATE_TIME": rf"\b\d{{1,4}}[-/.]\d{{1,2}}[-/.]\d{{1,4}}|\b\d{{1,2}}-{_MONTHS}\b|\b{_MONTHS}-\d{{2}}",
     "EMAIL_ADDRESS": r"\S@\w[\w\-]*\.\w",
@@ -44,11 +44,11 @@ _STRONG = {
 }
 
 _WEAK = {
-    "US_BANK_NUMBER": r"\b\d{8,17}\b",
-    "US_DRIVER_LICENSE": r"\b(?:[A-Z]{1,2}\d|\d{2})[A-Z0-9]*\b",
+    "US_BANK_NUMBER": r"\b[0-9]{8,17}\b",
+    "US_DRIVER_LICENSE": r"\b(?:[A-Z]{1,2}[0-9]|[0-9]{2})[A-Z0-9]*\b",
     "US_ITIN": r"\b9\d{2}[- ]?\d{2}[- ]?\d{4}\b",
-    "US_PASSPORT": r"\b[A-Z]?\d{8,9}\b",
-    "US_SSN": r"\b\d{5}-\d{4}\b|\b\d{3}-\d{6}\b|\b\d{9}\b",
+    "US_PASSPORT": r"\b[A-Z]?[0-9]{8,9}\b",
+    "US_SSN": r"\b[0-9]{5}-[0-9]{4}\b|\b[0-9]{3}-[0-9]{6}\b|\b[0-9]{9}\b",
     "DATE_TIME": r"\b\d{1,2}/\d{2}",
     "IP_ADDRESS": r"::",
 }

@@ -30,6 +30,7 @@ class Format:
     expression: str
     check: Check | None = None
     ignore_case: bool = False
+    look: str = ""  # a looser expression for the scan, where this one takes Hyperscan long to compile
 
 
 def entropy(text: str) -> float:
@@ -80,6 +81,7 @@ FORMATS = (
         r"(?:aws|amazon|secret.?access.?key)[^\n]{0,40}?[\"'=:\s>]([A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])",
         _random(4.0),
         ignore_case=True,
+        look=r"aws|amazon|secret.?access.?key",
     ),
     Format("github", API_KEY, rf"\bgh[pousr]_[A-Za-z0-9]{{36,251}}{_END}", has_crc),
     Format("github-fine", API_KEY, rf"\bgithub_pat_[A-Za-z0-9]{{22}}_[A-Za-z0-9]{{59}}{_END}"),
@@ -120,6 +122,7 @@ FORMATS = (
         CONNECTION,
         r"\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@\"'<>]{0,64}:([^\s/@\"'<>]{3,128})@[A-Za-z0-9.\[-]",
         ignore_case=True,
+        look=r"://[^\s/@]*:[^\s/@]+@",
     ),
     Format(
         "azure-connection",
@@ -133,6 +136,7 @@ FORMATS = (
         CONNECTION,
         r"\b(?:server|host|data source|endpoint)\s*=[^\n]{1,200}?\b(?:password|pwd)\s*=\s*([^;\s\"']{3,})",
         ignore_case=True,
+        look=r"(?:password|pwd)\s*=",
     ),
 )
 

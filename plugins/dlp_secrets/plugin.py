@@ -17,7 +17,7 @@ _NAMED = "named"
 @hookimpl
 def patterns() -> Iterable[Pattern]:
     """Say where secrets may be: every format, names that promise one, and names with their values in one text."""
-    found = [Pattern(one.name, one.expression, one.ignore_case, finds=one.entity) for one, _ in compiled]
+    found = [Pattern(one.name, one.look or one.expression, one.ignore_case, finds=one.entity) for one, _ in compiled]
     found.append(Pattern(_ASSIGNED, ASSIGNED, ignore_case=True))
     found.append(Pattern(_NAMED, NAME, ignore_case=True, in_name=True))
     return found
