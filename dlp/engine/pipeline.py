@@ -395,6 +395,7 @@ class Engine:
             answer = yield Classify(tuple(texts))
             if answer is None:
                 raise PluginError("the classifiers gave no answer")
+            work.past.refresh()  # the session may have read on meanwhile: what it carries now is what counts
         else:
             answer = self.classifier.classify(texts)
 
@@ -455,11 +456,14 @@ class Engine:
         return [ruling for flow in flows for ruling in self.host.rule(flow, flows, work.facts)]
 
     def _approve(self, work: _Work, decision: Decision) -> Generator[Wait, Sequence[Finding] | None, Decision]:
-        """Look for a grant for exactly this message; ask for one and wait a while where there is none."""
-        binding = self._binding(work, decision)
+        """Look for a grant for exactly this message; ask for one and wait a while where there is none.
+
+        While it waits the session may read on, or be stopped: every turn judges what the session carries by then.
+        """
         session = work.call.session.id
         until = self._clock() + self._hold
-        while True:
+        while decision.verdict is Verdict.ASK:
+            binding = self._binding(work, decision)
             granted = self.approvals.granted(session, binding)
             if granted:
                 decision = self._decide(work, work.flows, frozenset(approval.by for approval in granted))
@@ -478,7 +482,11 @@ class Engine:
                 return decision
             yield Hold(approval.id, until)
             if not self.sessions.alive(session):
-                return decision
+                raise PolicyError("the session was ended while this message was held")
+            work.past.refresh()
+            work.flows = self._trace(work)
+            decision = self._decide(work, work.flows)
+        return decision
 
     def _binding(self, work: _Work, decision: Decision) -> str:
         """Return what a grant is bound to: agent, session, sink, method, body, values, labels and policy digest."""
