@@ -114,7 +114,7 @@ class Rig:
     def __init__(self, policy_file: Path, folder: Path, port: int, cache: Path) -> None:
         folder.mkdir()
         here = Path(dlp.__file__).parent
-        packs = here / "shipped_rules" if (here / "shipped_rules").is_dir() else here.parent / "rules"
+        packs = next(folder for folder in (here.parent / "dlp_rules", here.parent / "rules") if folder.is_dir())
         policy = load_policy(policy_file, packs=packs)
         config = ClassifierConfig(_PLUGINS, tuple(policy.classes.values()), cache)
         create_key(folder / "key")

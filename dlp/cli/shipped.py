@@ -4,9 +4,9 @@ from pathlib import Path
 
 import dlp
 
-_HERE = Path(dlp.__file__).parent
+_BESIDE = Path(dlp.__file__).parent.parent
 
 PACKS = next(
-    (folder for folder in (_HERE / "shipped_rules", _HERE.parent / "rules") if folder.is_dir()), _HERE / "shipped_rules"
+    (folder for folder in (_BESIDE / "dlp_rules", _BESIDE / "rules") if folder.is_dir()), _BESIDE / "dlp_rules"
 )
-"""The policies that `use:` finds by name: in the package, or, in a checkout, beside it."""
+"""The policies that `use:` finds by name, beside the package: where it is installed, or in a checkout."""
