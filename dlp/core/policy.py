@@ -3,12 +3,15 @@
 # Longer than 400 lines: what a rule is, which place a message is at and what the rules say of it are read together.
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 from functools import cached_property, lru_cache
+from typing import overload
 from urllib.parse import unquote
 
+from dlp.core.combined import PRESENT
 from dlp.core.errors import PluginError
 from dlp.core.label import OPAQUE, RAW, SANDBOX, TOKENISED, UNLISTED, DataClass, Level, State, Tracking, ancestors
 from dlp.core.message import Endpoint, Fact, Facts, Kind, Part
@@ -18,8 +21,14 @@ type Condition = Callable[[Facts], bool | None]
 """A compiled `when:`: true, false, or None for unknown (a missing fact, a wrong type, an error)."""
 
 
-_REMEMBERED = 4096
-"""Answers kept by a policy, by class, state, route and what its conditions say; more than real traffic has."""
+_SHAPES = 1024
+"""How many kinds of flow and of message a policy keeps answers for; more than real traffic has."""
+
+_ANSWERS = 16
+"""How many answers are kept for each of them, by what the conditions say."""
+
+LONGEST_EXCEPTION = 366 * 86400.0
+"""An exception that ends later than this many seconds from now is over-long: it holds, and every match says so."""
 
 
 class Verdict(IntEnum):
@@ -87,13 +96,68 @@ class Unless:
 
 
 @dataclass(frozen=True, slots=True)
+class Also:
+    """One more condition of a rule beside `when`: `key` is the rule's key that says it, `says` the same in words.
+
+    With `adds`, the rule only ever adds to what others say: it replaces no default and does not count as saying where a
+    class may go. So a message with more labels, or a session with more behind it, never gets a laxer verdict.
+    """
+
+    key: str
+    says: str
+    condition: Condition
+    adds: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Exemption:
+    """An exception: one ordinary or default rule does not hold in a narrower scope until a day, and someone owns that.
+
+    Of `classes`, `sources`, `sinks` and `condition` (its agent, purpose and when) all that are set must definitely
+    hold. It holds before `until`, in seconds since the epoch. `scope` says all of it in words.
+    """
+
+    rule: str
+    place: str
+    until: float
+    owner: str
+    reason: str
+    ticket: str = ""
+    classes: frozenset[DataClass] = frozenset()
+    sources: frozenset[str] = frozenset()
+    sinks: frozenset[str] = frozenset()
+    condition: Condition | None = None
+    scope: str = ""
+
+    @property
+    def name(self) -> str:
+        """What to call it: its ticket, or where it stands."""
+        return self.ticket or self.place
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a session may use up; None is no limit. `duration` is in seconds from its first request, `memory` in bytes.
+
+    Calls, their rate and the duration are the proxy's to enforce; memory is for whoever runs the sandbox.
+    """
+
+    calls: int | None = None
+    per_minute: int | None = None
+    duration: float | None = None
+    memory: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One statement about flows.
 
     Empty `classes` with `labelled=False` is the message as such; with `labelled=True` it is any class. Empty `states`,
     `sources` and `sinks` mean any; that cannot be written in YAML as an empty list, only by leaving the key out.
     `sinks` may hold `sandbox`; a rule without `sinks` covers destinations and the sandbox alike. `recipe` names the
-    recipe that a transform rule applies; which transform that is depends on the class of the flow.
+    recipe that a transform rule applies; which transform that is depends on the class of the flow. `also` are further
+    conditions, all of which count like `when`, whose text is `wording`. `together` are the classes of a rule about all
+    of them in one message.
     """
 
     name: str
@@ -114,6 +178,14 @@ class Rule:
     recipe: str = ""
     laws: tuple[str, ...] = ()
     controls: tuple[str, ...] = ()
+    also: tuple[Also, ...] = ()
+    together: frozenset[DataClass] = frozenset()
+    wording: str = ""
+
+    @property
+    def settles(self) -> bool:
+        """Whether it can say where a class may go and replace a default: one on trial, or that only adds, does not."""
+        return not self.monitor and not any(also.adds for also in self.also)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +222,8 @@ class Place:
     `covers` answers for an endpoint alone (its address, operation and path); `when` refines by facts. `fields` maps a
     class to compiled path patterns; `carries` are the classes every response of a source reveals something about.
     `may_cover` also says yes where only one reading of an ambiguous path is covered; None: the same as `covers`.
+    What comes from an `untrusted` source, or one inside it, may be written by anybody; `names` are the object keys that
+    its `fields` spell out. `consequential` destinations do something that cannot be taken back.
     """
 
     name: str
@@ -161,6 +235,9 @@ class Place:
     carries: frozenset[DataClass] = frozenset()
     narrower: "tuple[Place, ...]" = ()
     may_cover: Callable[[Endpoint], bool] | None = None
+    untrusted: bool = False
+    names: frozenset[str] = frozenset()
+    consequential: bool = False
 
 
 @dataclass(frozen=True)
@@ -168,7 +245,8 @@ class Policy:
     """All rules and what they speak of, loaded whole.
 
     `trusted` are the facts only the orchestrator may state, with their types; `facts_used` are those that some
-    `when` asks for.
+    condition asks for, those of `core.combined` included. `agents` and `purposes` are the known ones with what is said
+    of them; empty: any.
     """
 
     name: str
@@ -184,6 +262,10 @@ class Policy:
     ner: bool = True
     trusted: Mapping[str, str] = field(default_factory=dict)
     facts_used: frozenset[str] = frozenset()
+    exceptions: tuple[Exemption, ...] = ()
+    limits: Limits = Limits()
+    agents: Mapping[str, str] = field(default_factory=dict)
+    purposes: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def index(self) -> RuleIndex[Rule]:
@@ -191,8 +273,31 @@ class Policy:
         return RuleIndex(self.rules)
 
     @cached_property
-    def memory(self) -> dict[object, "tuple[Ruling, ...]"]:
-        """What was ruled on flows like this under facts like these; a bounded number, and nothing of a message."""
+    def exempt(self) -> Mapping[str, tuple[Exemption, ...]]:
+        """The exceptions, by the rule they are from."""
+        by_rule: dict[str, tuple[Exemption, ...]] = {}
+        for one in self.exceptions:
+            by_rule[one.rule] = (*by_rule.get(one.rule, ()), one)
+        return by_rule
+
+    @cached_property
+    def moments(self) -> Sequence[float]:
+        """The times at which some exception ends or stops being over-long; between two of them time changes nothing."""
+        return sorted(at for one in self.exceptions for at in (one.until, one.until - LONGEST_EXCEPTION))
+
+    @cached_property
+    def combines(self) -> bool:
+        """Whether any rule asks for the labels of the whole message."""
+        return any(rule.together for rule in self.rules)
+
+    @cached_property
+    def shapes(self) -> "dict[tuple[object, ...], _Shape]":
+        """What was decided on flows like this; a bounded number, and nothing of a message."""
+        return {}
+
+    @cached_property
+    def messages(self) -> "dict[tuple[Flow, ...], _Remembered]":
+        """What was decided on messages of just these flows; a bounded number, and no part's path."""
         return {}
 
 
@@ -202,7 +307,9 @@ class Ruling:
 
     A ruling with `enforced=False` comes from monitor mode: it is recorded and changes nothing. `recipe` is the recipe
     that `transform` belongs to, and so the state it produces. `lifted` says why a rule that matched counts as ALLOW:
-    `unless` (its exceptions hold), `review` (an approver agreed) or `replaced` (a default gave way).
+    `unless` (all of it holds), `review` (an approver agreed), `replaced` (a default gave way), `exception` or
+    `over-long exception` (one of the policy's, named in `exception`). `expired exception` lifts nothing: the verdict
+    stays, and only says that there was one.
     """
 
     flow: Flow
@@ -216,18 +323,20 @@ class Ruling:
     recipe: str = ""
     lifted: str = ""
     tier: Tier = Tier.ORDINARY
+    exception: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What was decided on one message: the strictest enforced ruling of each flow, and every match.
 
-    `rulings[i]` is the ruling on `flows[i]`. `matches` holds every rule that matched any flow, winner or not.
+    `rulings[i]` is the ruling on `flows[i]`. `matches` holds every rule that matched any flow, winner or not; it equals
+    a tuple of the same, and is made when it is looked at.
     """
 
     verdict: Verdict
     rulings: tuple[Ruling, ...]
-    matches: tuple[Ruling, ...]
+    matches: Sequence[Ruling]
     digest: str
     version: str
 
@@ -237,6 +346,7 @@ def decide(
     flows: Sequence[Flow],
     facts: Facts,
     *,
+    now: float | None = None,
     extra: Iterable[Ruling] = (),
     reviewed: frozenset[str] = frozenset(),
 ) -> Decision:
@@ -244,8 +354,12 @@ def decide(
 
     A flow in state tokenised stands for two ways to send it: as the value, which is judged as if raw, or as the token.
     The laxer way is taken. ALLOW then means that the value may be put back, the transform `tokenize` that the token
-    goes out as it is. `extra` are rulings of plugins, which can only tighten. `reviewed` names the approvers who agreed
-    to this exact message.
+    goes out as it is. `now` is the time in seconds since the epoch, which exceptions end by; without it none holds.
+    `extra` are rulings of plugins, which can only tighten. `reviewed` names the approvers who agreed to this exact
+    message.
+
+    What was decided on equal flows is remembered, by what the conditions said of the facts. It is quickest where no
+    flow names a part and no plugin rules, so leave `Flow.part` out where no condition asks for the fact `part`.
 
     Raises:
         PluginError: a ruling in `extra` is about a flow that is not one of `flows`.
@@ -256,21 +370,208 @@ def decide(
         msg = "a message without flows cannot be decided: the flow without a class is missing"
         raise ValueError(msg)
     told = _by_flow(flows, extra) if extra else {}
+    moment = None if now is None else bisect_right(policy.moments, now)
+    if told or any([flow.part for flow in flows]):  # noqa: C419 - a generator takes thrice as long for a few flows
+        return _assembled(policy, flows, _Given(facts, reviewed, now, moment, _present(policy, flows)), told)
+    key = tuple(flows)
+    seen = policy.messages.get(key)
+    if seen is None:
+        seen = _remember(policy, key)
+    given = _Given(facts, reviewed, now, moment, seen.present)
+    said = given.said(seen.shape)
+    decision = seen.answers.get(said)
+    if decision is None:
+        if len(seen.answers) >= _ANSWERS:
+            seen.answers.clear()
+        decision = seen.answers[said] = _assembled(policy, flows, given, told)
+    return decision
+
+
+type _Present = tuple[tuple[str, ...], tuple[str, ...]]
+"""The labels of a whole message: as it is sent, and with values in the place of their tokens."""
+
+
+def _present(policy: Policy, flows: Iterable[Flow]) -> _Present | None:
+    """Return the labels of a message, where any rule asks.
+
+    A token that goes out as it is tells nothing of its value. So where it is judged whether one value may be put back,
+    all other tokens count as values too: none is put back because the others might not be. All else is judged with the
+    tokens as tokens.
+    """
+    if not policy.combines:
+        return None
+    sent = {f"{flow.state} {flow.data_class}" for flow in flows if flow.data_class is not None}
+    value = sent | {f"{RAW} {flow.data_class}" for flow in flows if flow.state == TOKENISED}
+    return tuple(sorted(sent)), tuple(sorted(value))
+
+
+class _Given:
+    """What a message is judged by: the facts as it is sent, those with values for tokens, who agreed, and the time."""
+
+    __slots__ = ("_rest", "now", "reviewed", "sent", "value")
+
+    def __init__(
+        self, facts: Facts, reviewed: frozenset[str], now: float | None, moment: int | None, present: _Present | None
+    ) -> None:
+        self.reviewed = reviewed
+        self.now = now
+        self._rest = (reviewed, moment)
+        self.sent = facts if present is None else {**facts, PRESENT: present[0]}
+        self.value = facts if present is None else {**facts, PRESENT: present[1]}
+
+    def at(self, part: str) -> "_Given":
+        """Return the same for a flow found in a part, which its rules may ask for."""
+        given = _Given({**self.sent, "part": part}, self.reviewed, self.now, self._rest[1], None)
+        given.value = {**self.value, "part": part}
+        return given
+
+    def said(self, shape: "_Shape") -> tuple[object, ...]:
+        """Return all that a decision on such flows depends on: what the conditions say, who agreed, and since when."""
+        sent, value = self.sent, self.value
+        return (
+            tuple([condition(sent) for condition in shape.sent]),
+            tuple([condition(value) for condition in shape.value]),
+            self._rest,
+        )
+
+
+class _Shape:
+    """What flows of one class, state and route are judged by: the conditions of every rule that may be about them."""
+
+    __slots__ = ("answers", "sent", "value")
+
+    def __init__(self, sent: Iterable[Condition], value: Iterable[Condition]) -> None:
+        self.sent = tuple(dict.fromkeys(sent))
+        self.value = tuple(dict.fromkeys(value))
+        self.answers: dict[tuple[object, ...], tuple[Ruling, tuple[Ruling, ...]]] = {}
+
+
+class _Remembered:
+    """What was decided on messages of the same flows."""
+
+    __slots__ = ("answers", "present", "shape")
+
+    def __init__(self, shape: _Shape, present: _Present | None) -> None:
+        self.shape = shape
+        self.present = present
+        self.answers: dict[tuple[object, ...], Decision] = {}
+
+
+def _remember(policy: Policy, flows: tuple[Flow, ...]) -> _Remembered:
+    if len(policy.messages) >= _SHAPES:
+        policy.messages.clear()
+    shapes = [_shape(policy, flow) for flow in flows]
+    whole = _Shape((c for shape in shapes for c in shape.sent), (c for shape in shapes for c in shape.value))
+    seen = policy.messages[flows] = _Remembered(whole, _present(policy, flows))
+    return seen
+
+
+def _shape(policy: Policy, flow: Flow) -> _Shape:
+    key = (flow.data_class, flow.state, flow.route, flow.finding is None)
+    shape = policy.shapes.get(key)
+    if shape is None:
+        if len(policy.shapes) >= _SHAPES:
+            policy.shapes.clear()
+        value = _conditions(policy, replace(flow, state=RAW)) if _two_ways(flow) else ()
+        shape = policy.shapes[key] = _Shape(_conditions(policy, flow), value)
+    return shape
+
+
+def _conditions(policy: Policy, flow: Flow) -> Iterator[Condition]:
+    """Give every condition that what is said of a flow depends on."""
+    return (condition for rule, _ in _candidates(policy, flow) for condition in conditions_of(policy, rule))
+
+
+def conditions_of(policy: Policy, rule: Rule) -> Iterator[Condition]:
+    """Give every condition of a rule: its own, those of its `unless`, and those of the exceptions from it."""
+    if rule.when is not None:
+        yield rule.when
+    yield from (also.condition for also in rule.also)
+    yield from (unless.condition for unless in rule.unless if unless.condition is not None)
+    yield from (one.condition for one in policy.exempt.get(rule.name, ()) if one.condition is not None)
+
+
+def _candidates(policy: Policy, flow: Flow) -> tuple[tuple[Rule, bool], ...]:
+    route = flow.route
+    return policy.index.candidates(flow.data_class, flow.state, route.source, route.sink, route.possible)
+
+
+def _two_ways(flow: Flow) -> bool:
+    """Tell whether a flow may be sent as a token or as the value behind it."""
+    return flow.state == TOKENISED and flow.route.sink != SANDBOX
+
+
+def _assembled(policy: Policy, flows: Sequence[Flow], given: _Given, told: Mapping[Flow, list[Ruling]]) -> Decision:
+    """Return a decision flow by flow."""
     rulings: list[Ruling] = []
-    matches: list[Ruling] = []
+    matches: list[tuple[Flow, tuple[Ruling, ...]]] = []
     for flow in flows:
-        found = _rulings_on(policy, flow, facts, reviewed)
-        said = [_adapt(_ask_again(ruling, reviewed)) for ruling in told.get(flow, ())] if told else []
-        found += said
-        ruling = _strictest(flow, found)
-        if flow.state == TOKENISED and flow.route.sink != SANDBOX:
-            as_value = _rulings_on(policy, replace(flow, state=RAW), facts, reviewed) + said
-            ruling = _token_or_value(flow, ruling, as_value)
-            found += as_value
-        matches += found
+        shape = _shape(policy, flow)
+        here = given.at(flow.part) if flow.part and (shape.sent or shape.value) else given
+        if told:
+            ruling, found = _judged(policy, flow, here, told[flow])
+        else:
+            key = here.said(shape)
+            answer = shape.answers.get(key)
+            if answer is None:
+                if len(shape.answers) >= _ANSWERS:
+                    shape.answers.clear()
+                like = Flow(flow.data_class, flow.state, flow.route, None if flow.finding is None else 0)
+                answer = shape.answers[key] = _judged(policy, like, here, ())
+            ruling, found = _about(answer[0], flow), answer[1]
         rulings.append(ruling)
-    verdict = max(ruling.verdict for ruling in rulings)
-    return Decision(verdict, tuple(rulings), tuple(matches), policy.digest, policy.version)
+        matches.append((flow, found))
+    verdict = max([ruling.verdict for ruling in rulings])
+    return Decision(verdict, tuple(rulings), _Matches(matches), policy.digest, policy.version)
+
+
+class _Matches(Sequence[Ruling]):
+    """Rulings on flows, made when they are looked at: most messages that pass are never asked why."""
+
+    __slots__ = ("_made", "_of")
+
+    def __init__(self, of: Sequence[tuple[Flow, tuple[Ruling, ...]]]) -> None:
+        self._of = of
+        self._made: tuple[Ruling, ...] | None = None
+
+    def _all(self) -> tuple[Ruling, ...]:
+        if self._made is None:
+            self._made = tuple(_about(ruling, flow) for flow, found in self._of for ruling in found)
+        return self._made
+
+    @overload
+    def __getitem__(self, at: int) -> Ruling: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Ruling]: ...
+    def __getitem__(self, at: int | slice) -> Ruling | Sequence[Ruling]:
+        return self._all()[at]
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def __iter__(self) -> Iterator[Ruling]:
+        return iter(self._all())
+
+    def __eq__(self, other: object) -> bool:
+        return self._all() == (other._all() if isinstance(other, _Matches) else other)
+
+    def __hash__(self) -> int:
+        return hash(self._all())
+
+    def __repr__(self) -> str:
+        return repr(self._all())
+
+
+def _judged(policy: Policy, flow: Flow, given: _Given, told: Iterable[Ruling]) -> tuple[Ruling, tuple[Ruling, ...]]:
+    """Return the strictest ruling on a flow, and all of them."""
+    said = [_adapt(_ask_again(ruling, given.reviewed)) for ruling in told]
+    found = [*_rulings(policy, flow, given, given.sent), *said]
+    ruling = _strictest(flow, found)
+    if _two_ways(flow):
+        as_value = [*_rulings(policy, replace(flow, state=RAW), given, given.value), *said]
+        ruling = _token_or_value(flow, ruling, as_value)
+        found += as_value
+    return ruling, tuple(found)
 
 
 def strictness(ruling: Ruling) -> tuple[int, int]:
@@ -297,7 +598,7 @@ def _rank(ruling: Ruling) -> tuple[object, ...]:
         strictness(ruling),
         ruling.recipe,
         bool(ruling.rule),
-        not ruling.lifted,
+        not _given_way(ruling),
         _TIERS.index(ruling.tier),
         ruling.rule,
         ruling.says,
@@ -305,6 +606,11 @@ def _rank(ruling: Ruling) -> tuple[object, ...]:
         ruling.missing,
         ruling.approvers,
     )
+
+
+def _given_way(ruling: Ruling) -> bool:
+    """Tell whether a rule that matched does not hold after all."""
+    return bool(ruling.lifted) and ruling.verdict is Verdict.ALLOW
 
 
 def _strictest(flow: Flow, found: Sequence[Ruling]) -> Ruling:
@@ -322,30 +628,10 @@ def _by_flow(flows: Sequence[Flow], extra: Iterable[Ruling]) -> dict[Flow, list[
     return told
 
 
-def _rulings_on(policy: Policy, flow: Flow, facts: Facts, reviewed: frozenset[str]) -> list[Ruling]:
-    """Return what `_rulings` returns, remembered: it depends on little else than what the conditions say."""
-    route = flow.route
-    candidates = policy.index.candidates(flow.data_class, flow.state, route.source, route.sink, route.possible)
-    if not candidates and flow.data_class is None and route.sink is not None:
-        return []  # the commonest message: nothing is in it, and no rule is about it as such
-    if flow.part and candidates:
-        facts = {**facts, "part": flow.part}
-    said: list[bool | None] = []
-    for rule, _ in candidates:
-        if rule.when is not None:
-            said.append(rule.when(facts))
-        said += (unless.condition(facts) for unless in rule.unless if unless.condition is not None)
-    key = (flow.data_class, flow.state, route, flow.finding is None, tuple(said), reviewed)
-    found = policy.memory.get(key)
-    if found is None:
-        if len(policy.memory) >= _REMEMBERED:
-            policy.memory.clear()
-        like = Flow(flow.data_class, flow.state, route, None if flow.finding is None else 0)
-        found = policy.memory[key] = tuple(_rulings(policy, like, candidates, facts, reviewed))
-    return [_about(ruling, flow) for ruling in found]
-
-
 def _about(ruling: Ruling, flow: Flow) -> Ruling:
+    """Return a ruling on flows like this one as a ruling on this one; what is said of it as a value stays so."""
+    if ruling.flow.state != flow.state:
+        flow = replace(flow, state=ruling.flow.state)
     # dataclasses.replace() takes more than twice as long.
     return Ruling(
         flow,
@@ -359,47 +645,62 @@ def _about(ruling: Ruling, flow: Flow) -> Ruling:
         ruling.recipe,
         ruling.lifted,
         ruling.tier,
+        ruling.exception,
     )
 
 
-def _rulings(
-    policy: Policy, flow: Flow, candidates: Iterable[tuple[Rule, bool]], facts: Facts, reviewed: frozenset[str]
-) -> list[Ruling]:
+def _truth(rule: Rule, facts: Facts) -> bool | None:
+    """Return whether all of a rule's conditions hold; None for unknown."""
+    truth = True if rule.when is None else rule.when(facts)
+    for also in rule.also:
+        if truth is False:
+            break
+        one = also.condition(facts)
+        truth = truth if one is True else one
+    return truth
+
+
+def _rulings(policy: Policy, flow: Flow, given: _Given, facts: Facts) -> list[Ruling]:
     """Return the ruling of every rule that matches the flow, and that of the policy where no rule settles it."""
     found: list[Ruling] = []
     defaults: list[Ruling] = []
     mentioned = replaced = False
-    for rule, sure in candidates:
-        truth = True if rule.when is None else rule.when(facts)
+    for rule, sure in _candidates(policy, flow):
+        truth = _truth(rule, facts)
         holds = sure and truth is True
         if truth is False or (rule.verdict is Verdict.ALLOW and not holds):
             continue  # an allow needs certainty; whatever restricts or transforms also speaks where it is unknown
-        ruling = _rule_on(policy, rule, flow, facts, reviewed)
-        holds = holds and not rule.monitor  # a rule that is only watched settles nothing
+        ruling = _rule_on(policy, rule, flow, facts, given)
+        holds = holds and rule.settles
         mentioned = mentioned or holds
         if rule.tier is Tier.DEFAULT:
             defaults.append(ruling)
             continue
         found.append(ruling)
-        settles = ruling.verdict <= Verdict.TRANSFORM and not ruling.lifted and rule.tier is Tier.ORDINARY
+        settles = ruling.verdict <= Verdict.TRANSFORM and not _given_way(ruling) and rule.tier is Tier.ORDINARY
         replaced = replaced or (holds and settles)
     found += (_lift(ruling, "replaced") for ruling in defaults) if replaced else defaults
     if flow.route.sink is None:
-        found.append(_otherwise(policy, flow, reviewed))
+        found.append(_otherwise(policy, flow, given.reviewed))
     elif flow.data_class is not None and not mentioned:
         says = f"No rule says that {flow.data_class} may go there in this state."
         found.append(Ruling(flow, Verdict.BLOCK, says=says, enforced=not policy.monitor))
     return found
 
 
-def _rule_on(policy: Policy, rule: Rule, flow: Flow, facts: Facts, reviewed: frozenset[str]) -> Ruling:
+def _rule_on(policy: Policy, rule: Rule, flow: Flow, facts: Facts, given: _Given) -> Ruling:
     """Return what one matching rule says of a flow."""
     enforced = rule.tier is Tier.MANDATORY or not (policy.monitor or rule.monitor)
     ruling = Ruling(flow, rule.verdict, rule.name, rule.says, rule.transform, enforced=enforced, tier=rule.tier)
-    if rule.unless:
-        unmet = [unless for unless in rule.unless if not _met(unless, flow, facts, reviewed)]
-        if not unmet:
-            return _lift(ruling, "unless")
+    unmet = [unless for unless in rule.unless if not _met(unless, flow, facts, given.reviewed)]
+    if rule.unless and not unmet:
+        return _lift(ruling, "unless")
+    standing, name = _exemption(policy, rule, flow, facts, given.now)
+    if standing in (_IN_FORCE, _OVER_LONG):
+        return replace(_lift(ruling, standing), exception=name)
+    if standing:
+        ruling = replace(ruling, lifted=standing, exception=name)
+    if unmet:
         ruling = replace(ruling, missing=tuple(unless.needs for unless in unmet))
         if rule.verdict is Verdict.BLOCK and all(unless.approvers for unless in unmet):
             return _adapt(replace(ruling, verdict=Verdict.ASK, approvers=unmet[0].approvers))
@@ -411,8 +712,41 @@ def _rule_on(policy: Policy, rule: Rule, flow: Flow, facts: Facts, reviewed: fro
             return replace(ruling, verdict=Verdict.BLOCK, says=says, transform="")
         ruling = replace(ruling, transform=transform, recipe=rule.recipe)
     if rule.verdict is Verdict.ASK:
-        ruling = _ask_again(replace(ruling, approvers=rule.approvers), reviewed)
+        ruling = _ask_again(replace(ruling, approvers=rule.approvers), given.reviewed)
     return _adapt(ruling)
+
+
+_STANDINGS = _IN_FORCE, _OVER_LONG, _EXPIRED = "exception", "over-long exception", "expired exception"
+
+
+def _exemption(policy: Policy, rule: Rule, flow: Flow, facts: Facts, now: float | None) -> tuple[str, str]:
+    """Return how the exceptions from a rule bear on a flow, as one of the words above or "", and which does: the best.
+
+    A mandatory rule has none, and neither has one that allows: an exception can only lift.
+    """
+    exemptions = policy.exempt.get(rule.name, ())
+    if now is None or not exemptions or rule.tier is Tier.MANDATORY or rule.verdict is Verdict.ALLOW:
+        return "", ""
+    found = [(_standing(one, now), one.name) for one in exemptions if _in_scope(one, flow, facts)]
+    return min(found, key=lambda it: (_STANDINGS.index(it[0]), it[1]), default=("", ""))
+
+
+def _standing(one: Exemption, now: float) -> str:
+    if now >= one.until:
+        return _EXPIRED
+    return _IN_FORCE if now >= one.until - LONGEST_EXCEPTION else _OVER_LONG
+
+
+def _in_scope(one: Exemption, flow: Flow, facts: Facts) -> bool:
+    """Tell whether a flow is definitely in an exception's scope; if it may also go elsewhere, it is not."""
+    route = flow.route
+    ends = (route.sink or "", *route.possible)
+    return (
+        (not one.classes or not one.classes.isdisjoint(ancestors(flow.data_class or "")))
+        and (not one.sources or not one.sources.isdisjoint(ancestors(route.source)))
+        and (not one.sinks or all(not one.sinks.isdisjoint(ancestors(end)) for end in ends))
+        and (one.condition is None or one.condition(facts) is True)
+    )
 
 
 def _wider(data_class: DataClass | None) -> Iterator[DataClass]:

@@ -549,13 +549,20 @@ def test_a_policy_can_be_printed_without_its_index():
     assert "index" not in repr(given)
 
 
-def test_what_was_ruled_before_is_remembered_in_bounded_number(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("dlp.core.policy._REMEMBERED", 2)
-    given = policy(rule(Verdict.ALLOW, when=fact_is("part", "/a")))
+def test_what_was_decided_before_is_remembered_in_bounded_number(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("dlp.core.policy._SHAPES", 2)
+    monkeypatch.setattr("dlp.core.policy._ANSWERS", 2)
+    given = policy(rule(Verdict.ALLOW, when=fact_is("part", "/a")), rule(Verdict.ASK, "b", when=fact_is("n", 1)))
     for part, verdict in [("/a", Verdict.ALLOW), ("/b", Verdict.BLOCK), ("", Verdict.BLOCK), ("/a", Verdict.ALLOW)]:
         asked = replace(flow(finding=7), part=part)
-        ruling = one(given, asked)
+        ruling = one(given, asked, facts={"n": 0})
         assert (ruling.verdict, ruling.flow) == (verdict, asked)
-    assert one(given, flow(EMAIL)).verdict is Verdict.BLOCK
-    assert len(given.memory) <= 2
-    assert "/a" not in repr(given.memory)
+    for facts in ({}, {"n": 1}, {"n": 0}, {}):
+        for asked in (flow(), replace(flow(), part="/a")):
+            assert one(given, asked, facts=facts) == one(replace(given), asked, facts=facts)
+    for data_class in (EMAIL, PAY, DataClass("x"), DataClass("y")):
+        assert one(given, flow(data_class)).verdict >= Verdict.ASK
+    assert 0 < len(given.shapes) <= 2
+    assert 0 < len(given.messages) <= 2
+    assert all(len(seen.answers) <= 2 for kept in (given.shapes, given.messages) for seen in kept.values())
+    assert "/a" not in repr(given.shapes) + repr(given.messages)
