@@ -23,9 +23,8 @@ class Ledger:
         self._taint: dict[Label, Origin] = {}
         self._marks: dict[str, set[bytes]] = {"issued": set(), "sent": set(), "escaped": set(), "coarse": set()}
 
-    def refresh(self) -> None:
-        """Take up what other workers wrote."""
-        stamp = self._store.stamp()
+    def refresh(self, stamp: object) -> None:
+        """Take up what other workers wrote; `stamp` is the store's, taken for this message."""
         if stamp == self._stamp:
             return
         for key, value in self._store.items(self._scope, "taint"):

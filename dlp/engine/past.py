@@ -20,10 +20,12 @@ class Past:
         self.vault = Vault(store, scope, seal, kind_of)
         self._index = Index()
 
-    def refresh(self) -> None:
-        """Take up what other workers wrote, or all of it after `forget`."""
-        self.ledger.refresh()
-        if self.vault.refresh():
+    def refresh(self, stamp: object = None) -> None:
+        """Take up what other workers wrote, or all of it after `forget`; `stamp` is the store's if it is at hand."""
+        if stamp is None:
+            stamp = self._store.stamp()
+        self.ledger.refresh(stamp)
+        if self.vault.refresh(stamp):
             self._index = Index()
 
     def forget(self) -> None:

@@ -49,6 +49,7 @@ from dlp.engine.vault import Known, Origin, Vault
 from dlp.hooks.host import Host
 
 _MAX_PASTS = 1024
+_MAX_PLAIN = 4096
 _ANYONE = "reviewer"  # who may answer where a rule asks and names nobody
 _INLINE_BYTES = 16 * 1024
 _MAX_VALUES = 1_000_000
@@ -183,6 +184,7 @@ class Engine:
         self._hold = hold
         self._grant_life = grant_life
         self._pasts: dict[str, Past] = {}
+        self._plain_keys: set[object] = set()
         self._kinds = {spec.name: spec.token for spec in policy.classes.values()}
 
     def renewed(self, policy: Policy, host: Host, classifier: Classifier) -> "Engine":
@@ -219,7 +221,8 @@ class Engine:
         """Take a message through all steps; any error becomes a refusal of this message."""
         started = self._clock()
         try:
-            if not self.sessions.alive(call.session.id):
+            stamp = self.store.stamp()
+            if not self.sessions.alive(call.session.id, stamp):
                 return self.refuse(
                     call,
                     message.direction,
@@ -229,7 +232,7 @@ class Engine:
                     endpoint=message.endpoint,
                 )
             past = self.past(call.session.id)
-            past.refresh()
+            past.refresh(stamp)
             work = _Work(call, message, self._event(), started, past)
             return (yield from self._judge(work))
         except Exception as error:  # noqa: BLE001 - INVARIANT: any error refuses its message; nothing may pass by raising
@@ -336,7 +339,7 @@ class Engine:
         blocks = [
             block
             for block in message.blocks
-            if work.fields or not self.classifier.clean(block) or not tracing.plain(block, past, guarded=guarded)
+            if work.fields or not self.classifier.clean(block) or not self._plain(block, past, guarded=guarded)
         ]
         if not blocks:
             return
@@ -358,6 +361,19 @@ class Engine:
         self._recognise(work)
         work.opaque = tracing.unreadable(looked_at, work.runs, past, message.endpoint.upstream)
         work.facts["opaque"] = any(part.kind is Kind.OPAQUE for _, part in looked_at)
+
+    def _plain(self, block: Block, past: Past, *, guarded: bool) -> bool:
+        """Ask `tracing.plain`; while the session knows no values, the answer on a block that comes again is kept."""
+        if block.key is None or past.index:
+            return tracing.plain(block, past, guarded=guarded)
+        key = (block.key, guarded)
+        if key not in self._plain_keys:
+            if not tracing.plain(block, past, guarded=guarded):
+                return False
+            if len(self._plain_keys) >= _MAX_PLAIN:
+                self._plain_keys.clear()
+            self._plain_keys.add(key)
+        return True
 
     def _remember_clean(self, work: _Work, blocks: Sequence[Block]) -> None:
         """Let the classifier know which blocks that may come again it has looked at in vain."""

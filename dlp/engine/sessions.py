@@ -89,9 +89,9 @@ class Sessions:
             return None
         return known[1]
 
-    def alive(self, name: str) -> bool:
+    def alive(self, name: str, stamp: object = None) -> bool:
         """Return whether a session is open now: what to ask before the last byte of a message leaves."""
-        self._forget_if_stale()
+        self._forget_if_stale(stamp)
         return (self._open.get(name) or self._load(name)) is not None
 
     def get(self, name: str) -> SessionInfo | None:
@@ -151,9 +151,10 @@ class Sessions:
         self._store.add(_SCOPE, status, [name.encode()])
         return self.get(name)
 
-    def _forget_if_stale(self) -> None:
+    def _forget_if_stale(self, stamp: object = None) -> None:
         # INVARIANT: the stamp is taken before anything is read, so that a write in between is seen next time.
-        stamp = self._store.stamp()
+        if stamp is None:
+            stamp = self._store.stamp()
         if stamp != self._stamp or len(self._open) > _MOST_REMEMBERED:
             self._stamp = stamp
             self._open.clear()

@@ -13,7 +13,7 @@ from dlp.core.message import Block, Kind, Part
 from dlp.core.policy import Flow, Policy, Route
 from dlp.core.token import TOKEN
 from dlp.engine.ledger import Ledger
-from dlp.engine.matching import Decoding, decodings
+from dlp.engine.matching import Decoding, decodings, tells
 from dlp.engine.past import Past
 from dlp.engine.vault import Known
 
@@ -24,8 +24,12 @@ BY_FIELD = "field"
 """What a finding says has seen it where the source declares its field to be of that class."""
 
 _BRACKET = re.compile(rb"\[~*[A-Z][A-Z0-9_]*_[1-9]")
-_LONG_RUN = re.compile(rb"[A-Za-z0-9+/_-]{12,}|%[0-9a-fA-F]{2}")
-_SHORT_RUN = re.compile(rb"[A-Za-z0-9+/_-]{6,}|%[0-9a-fA-F]{2}")
+_PERCENT = re.compile(rb"%[0-9a-fA-F]{2}")
+_RUN_BYTES = bytes(byte if (chr(byte).isalnum() and byte < 0x80) or byte in b"+/_-" else 0x20 for byte in range(256))  # noqa: PLR2004
+"""Translates whatever ends an encoded run to a space; splitting then is twice as quick as a regular expression."""
+
+_LONG_RUN, _SHORT_RUN = 12, 6
+"""From how many characters a run is decoded: without known values, only what a classifier could see in it matters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +54,16 @@ def plain(block: Block, past: Past, *, guarded: bool) -> bool:
     `guarded` asks for more: that it holds no run which nobody could read, either.
     """
     surface = block.surface
-    if surface is None or _BRACKET.search(surface):
+    if surface is None or _BRACKET.search(surface) or _PERCENT.search(surface):
         return False
     index = past.index
-    run = _LONG_RUN
+    shortest = _LONG_RUN
     if index:
         if index.wholes or index.find(surface.decode("utf-8", "replace")):
             return False
-        run = _SHORT_RUN
-    return not any(
-        guarded or decoding.text is not None
-        for match in run.finditer(surface)
-        for decoding in decodings(match.group().decode("ascii"))
-    )
+        shortest = _SHORT_RUN
+    runs = surface.translate(_RUN_BYTES).split()
+    return not any(tells(run, opaque=guarded) for run in runs if len(run) >= shortest)
 
 
 def encoded(parts: Iterable[tuple[int, Part]]) -> list[Encoded]:

@@ -62,9 +62,8 @@ class Vault:
         """How many values are known."""
         return len(self._known)
 
-    def refresh(self) -> bool:
+    def refresh(self, stamp: object) -> bool:
         """Take up what other workers wrote; return whether an index over the values must be built anew."""
-        stamp = self._store.stamp()
         if stamp == self._stamp:
             return False
         anew = self._stamp is None

@@ -13,7 +13,7 @@ REVIEW = Label(DataClass("employee.review"), RAW, "workday")
 
 def ledger_on(store: MemoryStore | SqliteStore, scope: str = "s1") -> Ledger:
     ledger = Ledger(store, scope)
-    ledger.refresh()
+    ledger.refresh(store.stamp())
     return ledger
 
 
@@ -39,8 +39,8 @@ def test_taint_that_another_worker_recorded_counts_from_the_next_look(tmp_path: 
         first, second = ledger_on(one), ledger_on(other)
         first.taint(PAY, Origin("e1"))
         second.taint(REVIEW, Origin("e2"))
-        first.refresh()
-        second.refresh()
+        first.refresh(one.stamp())
+        second.refresh(other.stamp())
     assert set(first.labels) == set(second.labels) == {PAY, REVIEW}
 
 
@@ -67,5 +67,5 @@ def test_after_forgetting_only_the_store_counts():
     ledger.taint(PAY, Origin("e1"))
     ledger.forget()
     assert list(ledger.labels) == []
-    ledger.refresh()
+    ledger.refresh(store.stamp())
     assert list(ledger.labels) == [PAY]

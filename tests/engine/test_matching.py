@@ -9,7 +9,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlp.engine.matching import Index, decodings
+from dlp.engine.matching import Index, decodings, tells
 from dlp.engine.vault import Known, Origin
 
 
@@ -147,3 +147,10 @@ def test_a_value_nested_too_deep_makes_its_part_unread():
 @given(st.text(max_size=300))
 def test_decoding_arbitrary_text_never_fails(text: str):
     assert all(0 <= decoding.start <= decoding.end <= len(text) for decoding in decodings(text))
+
+
+@given(st.from_regex(r"[A-Za-z0-9+/_-]{6,60}={0,2}", fullmatch=True) | st.binary(min_size=4).map(lambda b: b.hex()))
+def test_asking_whether_a_run_tells_something_gives_the_answer_of_its_decodings(run: str):
+    found = decodings(run)
+    assert tells(run.encode(), opaque=True) == bool(found)
+    assert tells(run.encode(), opaque=False) == any(decoding.text is not None for decoding in found)

@@ -16,7 +16,7 @@ SEEN = Label(EMAIL, RAW, "hr")
 
 def vault_on(store: MemoryStore | SqliteStore, key: bytes = b"k" * 32) -> Vault:
     vault = Vault(store, "s1", Seal(key), lambda data_class: data_class.rpartition(".")[2].upper())
-    vault.refresh()
+    vault.refresh(store.stamp())
     return vault
 
 
@@ -49,7 +49,7 @@ def test_another_worker_gives_the_same_token_and_knows_the_value(tmp_path: Path)
         token = first.tokenise(EMAIL, "a@x.org")
         first.note("a@x.org", [HIDDEN], Origin("e1", "/email"))
         assert second.tokenise(EMAIL, "a@x.org") == token
-        second.refresh()
+        second.refresh(other.stamp())
         known = second.of_token(token)
     assert known is not None
     assert known.labels == {HIDDEN}
@@ -88,7 +88,7 @@ def test_after_a_failed_batch_memory_knows_no_more_than_the_store():
     with pytest.raises(RuntimeError):
         fail()
     vault.forget()
-    vault.refresh()
+    vault.refresh(store.stamp())
     assert vault.of_text("a@x.org") is None
     assert len(vault) == 0
 
