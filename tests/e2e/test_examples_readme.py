@@ -19,5 +19,6 @@ def test_every_variable_the_readme_names_is_in_a_sandboxs_environment():
 def test_every_story_is_in_the_readme_and_every_link_leads_somewhere():
     stories = {path.name for path in EXAMPLES.glob("story*.py")}
     assert stories == set(re.findall(r"examples/(story\w+\.py)", README))
-    links = re.findall(r"\]\((\.\./rules/stories/[^)]+)\)", README)
-    assert {(EXAMPLES / link).resolve() for link in links} == set((EXAMPLES.parent / "rules/stories").glob("*.yaml"))
+    links = re.findall(r"\]\((\.\./[^)#]+)\)", README)
+    assert links
+    assert [link for link in links if not (EXAMPLES / link).exists()] == []
