@@ -1,4 +1,4 @@
-"""Which rules of a policy its tests hold, both ways: by a message that a rule speaks of, and by one that it just misses."""
+"""Which rules of a policy its tests hold, both ways: a message that a rule speaks of, and one that it just misses."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Cover:
 
 
 def coverage(policy: Policy, tests: Iterable[RuleTest]) -> tuple[Cover, ...]:
-    """Return what tests show of each rule of their policy; those with real bodies, which it takes an engine to run, do not count."""
+    """Return what tests show of each rule of their policy; those with real bodies take an engine, and do not count."""
     speaks: dict[str, str] = {}
     misses: dict[str, str] = {}
     for test in tests:

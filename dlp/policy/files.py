@@ -4,9 +4,10 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from dlp.policy import services
 from dlp.strict_yaml import Node, YamlError, expect_list, expect_map, expect_text, fail, load, nearest, plain
 
 KEYS = (
@@ -24,6 +25,7 @@ KEYS = (
     "sources",
     "destinations",
     "rules",
+    *services.KEYS,
 )
 _ROOT_ONLY = ("mode", "ner", "otherwise")
 _PACK = re.compile(r"[a-z][a-z0-9_-]*")
@@ -53,9 +55,11 @@ def read_documents(path: Path, packs: Path, read: Read, catalogs: Iterable[Path]
         if catalog.resolve() not in documents:
             _collect(catalog, packs, read, documents)
             keys = documents[catalog.resolve()].keys
-            if "rules" in keys:
-                fail(keys["rules"], "rules belong into a policy: a plugin's catalog only says what there is")
-    return tuple(documents.values())
+            for key in ("rules", *services.RULES):
+                if key in keys:
+                    fail(keys[key], "rules belong into a policy: a plugin's catalog only says what there is")
+    expanded = services.expand(document.keys for document in documents.values())
+    return tuple(replace(document, keys=keys) for document, keys in zip(documents.values(), expanded, strict=True))
 
 
 def _collect(path: Path, packs: Path, read: Read, documents: dict[Path, Document]) -> None:
