@@ -1,0 +1,95 @@
+from pathlib import Path
+
+from dlp.policy.case import Case, case_of, ruled
+from dlp.policy.explain import Explanation, explain, would_pass
+from dlp.policy.load import load_policy
+from dlp.policy.rehearse import load_rehearsal
+from dlp.policy.seen import seen
+from dlp.policy.written import read_written
+
+ROOT = Path(__file__).parents[2]
+PACKS = ROOT / "rules"
+POLICY = PACKS / "stories" / "hr-anonymised.yaml"
+
+TEST = """
+policy: {policy}
+tests:
+  - name: one
+    given: {given}
+    message:
+      outbound: POST https://slack.test/api/chat.postMessage
+      facts: {facts}
+      labels: {labels}
+    expect: {{verdict: block}}
+"""
+
+
+def case(tmp_path: Path, labels: str, facts: str = "{}", given: str = "{agent: bot}") -> Case:
+    path = tmp_path / "t.yaml"
+    path.write_text(TEST.format(policy=POLICY, labels=labels, facts=facts, given=given))
+    return case_of(load_policy(POLICY, packs=PACKS), load_rehearsal(path).tests[0])
+
+
+def story(tmp_path: Path, labels: str, facts: str = "{}", given: str = "{agent: bot}") -> Explanation:
+    policy, text = load_policy(POLICY, packs=PACKS), read_written(POLICY, packs=PACKS)
+    return explain(policy, case(tmp_path, labels, facts, given), text)
+
+
+def test_a_refusal_is_explained_by_its_rule_and_what_is_missing(tmp_path: Path):
+    told = story(tmp_path, "[{data: employee.pay, from: workday, part: /text}]", '{channel: "#general"}')
+    assert (told.verdict, told.rule) == ("block", "pay in Slack")
+    assert "state anonymised" in " ".join(told.missing)
+    flow = told.flows[1]
+    assert (flow.data_class, flow.state, flow.source, flow.sink, flow.part) == (
+        "employee.pay",
+        "raw",
+        "workday",
+        "slack",
+        "/text",
+    )
+    assert [(one.rule, one.won) for one in flow.spoke] == [("pay in Slack", True)]
+    assert all(one.why for one in flow.silent)
+
+
+def test_what_would_make_it_pass_was_tried(tmp_path: Path):
+    given = "{agent: bot, purpose: reviews}"
+    facts = '{channel: "#hr-reviews"}'
+    raw = case(tmp_path, "[{data: employee.pay, from: workday, part: /text}]", facts, given)
+    policy = load_policy(POLICY, packs=PACKS)
+    told = list(would_pass(policy, raw))
+    assert "with employee.pay anonymised, once manager has agreed" in told
+    assert "without employee.pay" in told
+    assert "to workday instead" in told
+
+
+def test_a_message_that_passes_needs_nothing(tmp_path: Path):
+    told = story(tmp_path, "[{data: pii.person, state: tokenised}]", '{channel: "#general"}')
+    assert (told.verdict, told.passes) == ("tokenize", ())
+
+
+def test_a_narrower_rule_says_why_it_did_not_speak(tmp_path: Path):
+    told = story(tmp_path, "[{data: pii.person, from: workday}]", '{channel: "#general"}')
+    silent = {one.rule: one.why for one in told.flows[1].silent}
+    assert silent["names in the HR channel"] == ("it is about slack.hr, not slack",)
+
+
+def test_facts_that_nobody_stated_are_named(tmp_path: Path):
+    assert "purpose" in story(tmp_path, "[{data: employee.pay, from: workday}]").unknown
+
+
+def test_the_explanation_is_the_decision(tmp_path: Path):
+    one = case(tmp_path, "[{data: employee.pay, from: workday}]")
+    policy = load_policy(POLICY, packs=PACKS)
+    assert explain(policy, one).verdict == ruled(policy, one).verdict.name.lower()
+
+
+def test_tests_show_which_rules_and_branches_they_hold():
+    tests = load_rehearsal(ROOT / "tests" / "rulings" / "story1_anonymised.yaml")
+    policy = load_policy(tests.policy, packs=PACKS)
+    told = {one.rule: one for one in seen(policy, [case_of(policy, test) for test in tests.tests if not test.body])}
+    pay = told["pay in Slack"]
+    assert pay.matched > 0
+    assert pay.both_ways
+    assert {branch.needs: branch.met > 0 for branch in pay.branches}["approved by manager"]
+    assert told["nothing unreadable enters"].matched == 0
+    assert not told["nothing unreadable enters"].whole
