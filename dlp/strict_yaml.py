@@ -99,10 +99,13 @@ def load(text: str | bytes, file: str) -> Node:
         _refuse_surprises(yaml.parse(text, Loader=yaml.SafeLoader), file)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = start if mark is None else _mark(file, mark)
         told = ", ".join(filter(None, (error.context, error.problem)))
-        raise YamlError(f"{place}: not YAML: {told}") from None
+        # What is not closed is told where it was opened: the end of the file is where nobody has to look.
+        marks = (error.problem_mark, error.context_mark)
+        mark = next(filter(None, marks[::-1] if "<stream end>" in told or "end of stream" in told else marks), None)
+        place = start if mark is None else _mark(file, mark)
+        hint = next((hint for words, hint in _HINTS if words in told), "")
+        raise YamlError(f"{place}: not YAML: {told}{hint}") from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         column = error.position - text.rfind("\n", 0, error.position)
@@ -110,6 +113,20 @@ def load(text: str | bytes, file: str) -> Node:
     if root is None:
         raise YamlError(f"{start}: expected a mapping, got an empty file")
     return _node(root, file)
+
+
+_HINTS = (
+    ("'\\t'", "; indent with spaces: YAML takes no tabs"),
+    (
+        "mapping values are not allowed here",
+        "; put a text with `: ` in it in quotes, and indent keys of one level alike",
+    ),
+    ("unexpected end of stream", "; the quote is not closed"),
+    ("got '<stream end>'", "; the bracket is not closed, or ` #` began a comment: put a text with # in it in quotes"),
+    ("expected <block end>", "; indent keys of one level alike"),
+    ("found another document", "; one file is one document: leave out `---`"),
+)
+"""What people mostly did where the parser says this."""
 
 
 def _mark(file: str, mark: Any) -> Mark:
