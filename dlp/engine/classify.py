@@ -36,14 +36,13 @@ class Classifier:
             self._classes.setdefault(spec.name, []).append((spec.name, 0))
             for entity in spec.entities:
                 self._classes.setdefault(entity, []).append((spec.name, least))
-        patterns = {
-            plugin: [pattern for pattern in own if not pattern.finds or pattern.finds in self._classes]
-            for plugin, own in host.patterns().items()
-        }
-        self._scanner = scanner = Scanner(patterns, cache, enough=self._is_enough)
+        self._scanner = scanner = Scanner(host.patterns(), cache, enough=self._is_enough, wanted=self._is_wanted)
         self._clean: OrderedDict[object, None] = OrderedDict()
         self.always = scanner.always or bool(host.unpatterned)
         self.needs_model = scanner.slow
+
+    def _is_wanted(self, pattern: Pattern) -> bool:
+        return not pattern.finds or pattern.finds in self._classes
 
     def _is_enough(self, pattern: Pattern) -> bool:
         """Say whether a match of this pattern alone could become a finding of the policy."""

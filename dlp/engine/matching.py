@@ -28,6 +28,7 @@ _MASK = (1 << 64) - 1
 _MAX_DEPTH = 4
 _MAX_DECODED = 16 * 1024 * 1024
 _OPAQUE_BYTES = 16
+_SHORTEST_RUN = 6  # four bytes, the shortest value looked for, take six characters of base64
 _COMPRESSED_FROM = 12  # no compression without a magic number makes the shortest values shorter than this
 
 COMMON = frozenset(
@@ -176,6 +177,7 @@ def _stands_alone(value: str, text: str, start: int) -> bool:
 
 _RUN = re.compile(r"[A-Za-z0-9+/_-]{6,}={0,2}")
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2})+")
+_HEX_INSIDE = re.compile(r"[0-9a-fA-F]{8,}")
 _HEX_BYTES = re.compile(rb"(?:[0-9a-fA-F]{2})+")
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 _PERCENT = re.compile(r"%[0-9a-fA-F]{2}")
@@ -207,27 +209,51 @@ def decodings(text: str) -> list[Decoding]:
     return found
 
 
+def rough(text: str) -> Iterator[Decoding]:
+    """Give what encoded runs read as from wherever an encoded value could begin in them; only good for known values.
+
+    Characters glued in front of a run shift base64 by up to three places and hex by one, and make noise of what they
+    belong to. Noise is written as U+FFFD, so that a classifier would see nonsense here.
+    """
+    for run in _RUN.finditer(text):
+        written = run.group().rstrip("=")
+        standard = written.replace("-", "+").replace("_", "/")
+        for shift in range(4):
+            body = standard[shift:]
+            body = body[: len(body) - (len(body) % 4 == 1)]
+            if len(body) >= _SHORTEST_RUN:
+                data = binascii.a2b_base64(body + "=" * (-len(body) % 4))
+                yield Decoding(run.start(), run.end(), "base64", data.decode("utf-8", "replace"))
+    for run in _HEX_INSIDE.finditer(text):
+        for shift in range(2):
+            digits = run.group()[shift:]
+            data = bytes.fromhex(digits[: len(digits) // 2 * 2])
+            yield Decoding(run.start(), run.end(), "hex", data.decode("utf-8", "replace"))
+
+
 def tells(run: bytes, *, opaque: bool) -> bool:
     """Return whether a run of a surface decodes to a text, or, if `opaque` matters, to what nobody could read.
 
     The same answer as `decodings` gives, without the decodings: this is asked of every clean message.
     """
+    return _tells(run, opaque=opaque) or (
+        b"/" in run and any(_tells(piece, opaque=False) for piece in run.split(b"/") if len(piece) >= _SHORTEST_RUN)
+    )
+
+
+def _tells(run: bytes, *, opaque: bool) -> bool:
     body = run.rstrip(b"=").translate(_URL_SAFE)
     if len(body) >= _COMPRESSED_FROM * 4 // 3 or (len(run) % 2 == 0 and _HEX_BYTES.fullmatch(run)):
-        return _tells_slowly(run, opaque=opaque)
+        text = run.decode("ascii")
+        for _, data in _unwrap(text):
+            plain, _ = _as_text(data, [_MAX_DECODED])
+            if plain is not None or (opaque and len(data) >= _OPAQUE_BYTES and _looks_random(text)):
+                return True
+        return False
     if len(body) % 4 == 1:
         body = body[:-1]
     data = binascii.a2b_base64(body + b"=" * (-len(body) % 4))  # too short for anything but plain text to be in it
     return not 0x80 <= data[0] < 0xC2 and _as_text(data, [_MAX_DECODED])[0] is not None  # noqa: PLR2004 - RFC 3629
-
-
-def _tells_slowly(run: bytes, *, opaque: bool) -> bool:
-    text = run.decode("ascii")
-    for _, data in _unwrap(text):
-        plain, _ = _as_text(data, [_MAX_DECODED])
-        if plain is not None or (opaque and len(data) >= _OPAQUE_BYTES and _looks_random(text)):
-            return True
-    return False
 
 
 def _decode_into(
@@ -240,21 +266,30 @@ def _decode_into(
         if plain is not None and plain != text:
             _take(found, plain, start, end, _via("url", form), depth, budget)
     for run in _RUN.finditer(text):
-        written = run.group()
-        at, to = (run.start(), run.end()) if outermost else (start, end)
-        for name, data in _unwrap(written):
-            budget[0] -= len(data)
-            if budget[0] < 0 or depth >= _MAX_DEPTH:
-                found.append(Decoding(at, to, _via(name, form), None, beyond=True))
-                return
-            plain, inner = _as_text(data, budget)
-            if budget[0] < 0:
-                found.append(Decoding(at, to, _via(name, form), None, beyond=True))
-                return
-            if plain is not None:
-                _take(found, plain, at, to, _via(inner + name, form), depth, budget)
-            elif len(data) >= _OPAQUE_BYTES and _looks_random(written):
-                found.append(Decoding(at, to, _via(name, form), None))
+        for first, last in _pieces(run.group()):
+            written = run.group()[first:last]
+            at, to = (run.start() + first, run.start() + last) if outermost else (start, end)
+            for name, data in _unwrap(written):
+                budget[0] -= len(data)
+                plain, inner = _as_text(data, budget) if budget[0] >= 0 and depth < _MAX_DEPTH else (None, "")
+                if budget[0] < 0 or depth >= _MAX_DEPTH:
+                    found.append(Decoding(at, to, _via(name, form), None, beyond=True))
+                    return
+                if plain is not None:
+                    _take(found, plain, at, to, _via(inner + name, form), depth, budget)
+                elif last - first == len(run.group()) and len(data) >= _OPAQUE_BYTES and _looks_random(written):
+                    found.append(Decoding(at, to, _via(name, form), None))
+
+
+def _pieces(run: str) -> Iterator[tuple[int, int]]:
+    """Give a run, and what its slashes part: they belong to base64's alphabet and to paths."""
+    yield 0, len(run)
+    if "/" in run:
+        start = 0
+        for piece in run.split("/"):
+            if len(piece) >= _SHORTEST_RUN:
+                yield start, start + len(piece)
+            start += len(piece) + 1
 
 
 def _take(found: list[Decoding], plain: str, start: int, end: int, form: str, depth: int, budget: list[int]) -> None:
@@ -282,7 +317,7 @@ def _unwrap(run: str) -> Iterator[tuple[str, bytes]]:
     body = run.rstrip("=")
     if len(body) % 4 == 1:  # no number of bytes is written so: a letter in front or behind is not part of it
         body = body[:-1]
-    if len(body) >= 6:  # noqa: PLR2004 - four bytes, the shortest value looked for, take six characters
+    if len(body) >= _SHORTEST_RUN:
         standard = body.replace("-", "+").replace("_", "/")
         try:
             yield "base64", binascii.a2b_base64(standard + "=" * (-len(standard) % 4))

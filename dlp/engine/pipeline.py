@@ -104,6 +104,7 @@ class _Work:
     route: Route = _NOWHERE
     parts: tuple[Part, ...] = ()
     looked_at: list[tuple[int, Part]] = field(default_factory=list)
+    traced: list[tuple[int, Part]] = field(default_factory=list)  # those that may hold what the session knows
     findings: list[Finding] = field(default_factory=list)
     known: dict[int, Known] = field(default_factory=dict)
     flows: list[Flow] = field(default_factory=list)
@@ -336,31 +337,36 @@ class Engine:
         """Find labels: what the classifiers see, what the source declares, what the session knows."""
         past, message = work.past, work.message
         guarded = tracing.is_guarding(self.policy, past.ledger) or not work.outbound
-        blocks = [
-            block
-            for block in message.blocks
-            if work.fields or not self.classifier.clean(block) or not self._plain(block, past, guarded=guarded)
-        ]
-        if not blocks:
+        unclear = [block for block in message.blocks if work.fields or not self.classifier.clean(block)]
+        telling = [block for block in message.blocks if not self._plain(block, past, guarded=guarded)]
+        if not (unclear or telling):
             return
         work.parts = message.parts
-        looked_at = work.looked_at
+        to_classify: list[tuple[int, Part]] = []
         number = 0
         for block in message.blocks:
-            if block in blocks:
-                looked_at.extend(enumerate(block.parts, number))
-            number += len(block.parts)
-        work.runs = tracing.encoded(looked_at)
-        found = yield from self._ask_classifiers(work)
+            numbered = list(enumerate(block.parts, number))
+            number += len(numbered)
+            opaque = [(at, part) for at, part in numbered if part.kind is Kind.OPAQUE]
+            if block in unclear:
+                to_classify += numbered
+            if block in telling:
+                work.traced += numbered
+            elif opaque:  # a surface hides nothing, but what it says may turn out to be ambiguous
+                work.traced += opaque
+            if block in unclear or block in telling:
+                work.looked_at += numbered
+        work.runs = tracing.encoded(work.traced)
+        found = yield from self._ask_classifiers(work, to_classify)
         own = work.source
         for finding in found:
             self._add(work, replace(finding, source=own))
-        self._remember_clean(work, blocks)
-        for finding in tracing.field_findings(work.fields, looked_at):
+        self._remember_clean(work, unclear)
+        for finding in tracing.field_findings(work.fields, work.looked_at):
             self._add(work, replace(finding, source=own))
         self._recognise(work)
-        work.opaque = tracing.unreadable(looked_at, work.runs, past, message.endpoint.upstream)
-        work.facts["opaque"] = any(part.kind is Kind.OPAQUE for _, part in looked_at)
+        work.opaque = tracing.unreadable(work.traced, work.runs, past, message.endpoint.upstream)
+        work.facts["opaque"] = any(part.kind is Kind.OPAQUE for _, part in work.traced)
 
     def _plain(self, block: Block, past: Past, *, guarded: bool) -> bool:
         """Ask `tracing.plain`; while the session knows no values, the answer on a block that comes again is kept."""
@@ -385,7 +391,7 @@ class Engine:
     def _recognise(self, work: _Work) -> None:
         """Add what the session knows: its own tokens, and values it has hidden or let in before."""
         own = work.source
-        for seen in tracing.sightings(work.looked_at, work.runs, work.past):
+        for seen in tracing.sightings(work.traced, work.runs, work.past):
             finding = seen.finding
             if work.outbound:
                 self._add(work, finding, seen.known)
@@ -396,9 +402,11 @@ class Engine:
                 if finding.source != own and seen.known is not None:
                     self._add(work, finding, seen.known)
 
-    def _ask_classifiers(self, work: _Work) -> Generator[Wait, Sequence[Finding] | None, Iterator[Finding]]:
-        """Have the classifiers look at the parts and at what their encoded runs decode to; spans fit the parts."""
-        numbers = [number for number, part in work.looked_at if part.kind is not Kind.OPAQUE]
+    def _ask_classifiers(
+        self, work: _Work, parts: Sequence[tuple[int, Part]]
+    ) -> Generator[Wait, Sequence[Finding] | None, Iterator[Finding]]:
+        """Have the classifiers look at these parts and at what encoded runs decode to; spans fit the parts."""
+        numbers = [number for number, part in parts if part.kind is not Kind.OPAQUE]
         texts = [_without_tokens(work.parts[number], work.past.vault) for number in numbers]
         runs = [run for run in work.runs if run.decoding.text]
         texts += [

@@ -7,10 +7,9 @@ import tempfile
 import unicodedata
 import warnings
 from array import array
-from bisect import bisect_right
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import metadata
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -34,20 +33,30 @@ _ODD_CHARACTERS = (
     "\u24b6-\u24e9\U0001f130-\U0001f189"  # letters in circles and squares
 )
 _ODD = f"[{_ODD_CHARACTERS}{_ODD_CATEGORIES}]"
+_ODD_ASCII = "[\x1c-\x1f]"
 _is_odd = re.compile(f"[{_ODD_CHARACTERS}]").match
 _NEVER_ODD = ("P", "S", "Z", "Cf")  # of the rest: emoji that are newer than Hyperscan are no letters to anyone
 
-_FORMAT = b"dlp-scan-1"
+_FORMAT = b"dlp-scan-2"
 # What Hyperscan would read otherwise than `re`: POSIX classes, an escaped brace before a comma, flags of `re` alone.
 _FOREIGN = re.compile(r"\[[^\]]*\[[:.=]|\\\{,|\\N|\(\?[a-zA-Z]*[aLu]")
-_JOINT = "\n"
+_BEYOND = re.compile(r"\\x\{|\\x[89a-fA-F]|\\[pP]")
 _CONTINUATIONS = bytes(range(0x80, 0xC0))  # the bytes of UTF-8 that begin no character
 # DOTALL only adds matches. PREFILTER lets everything through that Hyperscan cannot decide, such as a lookbehind.
-_FLAGS = hyperscan.HS_FLAG_UTF8 | hyperscan.HS_FLAG_UCP | hyperscan.HS_FLAG_DOTALL | hyperscan.HS_FLAG_PREFILTER
+_FLAGS = hyperscan.HS_FLAG_DOTALL | hyperscan.HS_FLAG_PREFILTER
+_UNICODE = hyperscan.HS_FLAG_UTF8 | hyperscan.HS_FLAG_UCP
+
+SHORT = 2000
+"""Texts up to this many characters are short: where in them a pattern matches need not be known."""
+
+_NAMES, _LONGEST_NAME = 8192, 200
 
 
 class Scanner:
-    """All plugins' patterns in one database. It may see more than Python's `re` would, never less.
+    """All plugins' patterns in one scan. It may see more than Python's `re` would, never less.
+
+    Patterns that `wanted` does not name are compiled all the same, and their matches dropped: what is compiled, which
+    takes seconds, depends on the plugins alone, and a policy that asks for other classes finds it in `cache`.
 
     Not for two threads at once: a second scan while one runs raises.
     """
@@ -58,29 +67,35 @@ class Scanner:
         cache: Path | None = None,
         *,
         enough: Callable[[Pattern], bool] = lambda pattern: pattern.alone is not None,
+        wanted: Callable[[Pattern], bool] = lambda _pattern: True,
     ) -> None:
-        """Build the database, or read it from `cache`. `enough` says whether a match is by itself a reason to look."""
-        self._owners = [(plugin, pattern) for plugin, own in patterns.items() for pattern in own]
-        wanted = [
-            (index, expression, hyperscan.HS_FLAG_CASELESS if pattern.ignore_case else 0)
-            for index, (_, pattern) in enumerate(self._owners)
-            if (expression := _translated(pattern)) is not None
-        ]
-        self._odd = len(self._owners)
-        self._database, compiled = _database(wanted, self._odd, cache)
-        self._named = frozenset(index for index, (_, pattern) in enumerate(self._owners) if pattern.in_name)
-        self._anywhere = [index for index in range(self._odd) if index not in compiled]
-        number = {(plugin, pattern.name): index for index, (plugin, pattern) in enumerate(self._owners)}
+        """Build the databases, or read them from `cache`. `enough`: is a match by itself a reason to look?"""
+        self._owners = owners = [(plugin, pattern) for plugin, own in patterns.items() for pattern in own]
+        self._odd = odd = len(owners)
+        self._compiled = compiled = _Compiled(owners, cache)
+        asked = [wanted(pattern) for _, pattern in owners]
+        self._anywhere = [number for number in range(odd) if asked[number] and number not in compiled.numbers]
+        # What a match in a text or in a name stands for: the pattern, every pattern (an odd character), or nothing.
+        in_texts = [number for number in range(odd) if asked[number] and not owners[number][1].in_name]
+        in_names = [number for number in range(odd) if asked[number] and owners[number][1].in_name]
+        self._in_texts = {number: (number,) for number in in_texts} | {odd: tuple(in_texts)}
+        self._in_names = {number: (number,) for number in in_names} | {odd: tuple(in_names)}
+        self._of_name: OrderedDict[str, tuple[int, ...]] = OrderedDict()
+        number_of = {(plugin, pattern.name): number for number, (plugin, pattern) in enumerate(owners)}
         # Of each pattern: True where a match is a reason by itself, else the patterns one of which must match too.
         self._reasons: list[bool | frozenset[int]] = [
-            True
-            if enough(pattern)
-            else frozenset(number[plugin, name] for name in pattern.lifted_by if (plugin, name) in number)
-            for plugin, pattern in self._owners
+            (
+                True
+                if enough(pattern)
+                else frozenset(number_of[plugin, name] for name in pattern.lifted_by if (plugin, name) in number_of)
+            )
+            if asked[number]
+            else frozenset()
+            for number, (plugin, pattern) in enumerate(owners)
         ]
         self._reasons.append(True)
-        self.always = any(self._reasons[index] is True for index in self._anywhere)
-        self.slow = any(pattern.slow for _, pattern in self._owners)
+        self.always = any(self._reasons[number] is True for number in self._anywhere)
+        self.slow = any(pattern.slow for (_, pattern), is_asked in zip(owners, asked, strict=True) if is_asked)
 
     def scan(self, surface: bytes) -> bool:
         """Return whether anything in `surface`, which is UTF-8, is a reason to look closer."""
@@ -94,80 +109,143 @@ class Scanner:
             return reasons[pattern] is True  # True ends the scan
 
         try:
-            self._database.scan(surface, match_event_handler=note)
+            self._compiled.once(surface).scan(surface, match_event_handler=note)
         except hyperscan.ScanTerminated:
             return True
         together = {*seen, *self._anywhere}
         return any(
-            not together.isdisjoint(reason) for index in together if not isinstance(reason := reasons[index], bool)
+            not together.isdisjoint(reason) for number in together if not isinstance(reason := reasons[number], bool)
         )
 
     def hits(self, parts: Sequence[Part]) -> dict[str, list[Hit]]:
-        """Return where each plugin's patterns may match, by part, then by end; plugins without a hit are left out."""
+        """Return where each plugin's patterns may match, by part, then by end; plugins without a hit are left out.
+
+        In a short text a pattern is named once, ending at -1: whoever looks closer looks at all of it.
+        """
         found: dict[str, list[Hit]] = {}
         owners = self._owners
-        hits = set(self._in_texts(parts))
-        if self._named:
-            hits.update(self._in_names(parts))
-        for part, pattern, end in sorted(hits):
+        for part, pattern, end in self._all(parts):
             plugin, its = owners[pattern]
             found.setdefault(plugin, []).append(Hit(part, its.name, end))
         return found
 
-    def _in_texts(self, parts: Sequence[Part]) -> Iterator[tuple[int, int, int]]:
-        """Give (part, pattern, end) of the patterns that are looked for in texts."""
-        texts = [(index, part.text) for index, part in enumerate(parts) if part.text]
-        everything = [pattern for pattern in range(self._odd) if pattern not in self._named]
-        anywhere = [pattern for pattern in self._anywhere if pattern not in self._named]
-        for place, pattern, end in self._matches([text for _, text in texts]):
-            if pattern == self._odd:
-                yield from ((texts[place][0], one, -1) for one in everything)
-            elif pattern not in self._named:
-                yield texts[place][0], pattern, end
-        for index, _ in texts:
-            for pattern in anywhere:
-                yield index, pattern, -1
-
-    def _in_names(self, parts: Sequence[Part]) -> Iterator[tuple[int, int, int]]:
-        """Give (part, pattern, -1) of the patterns that are looked for in names."""
-        by_name: dict[str, list[int]] = {}
+    def _all(self, parts: Sequence[Part]) -> Iterator[tuple[int, int, int]]:
+        """Give (part, pattern, end) of all matches, by part, then by end."""
+        of_text: dict[str, list[tuple[int, int]]] = {}
+        anywhere = [(-1, number) for number in self._anywhere if number in self._in_texts]
         for index, part in enumerate(parts):
-            if part.name and part.text:
-                by_name.setdefault(part.name, []).append(index)
-        names = list(by_name)
-        for place, pattern, _ in self._matches(names):
-            for one in self._named if pattern == self._odd else (pattern,):
-                if one in self._named:
-                    yield from ((index, one, -1) for index in by_name[names[place]])
-        for pattern in self._named.intersection(self._anywhere):
-            yield from ((index, pattern, -1) for indices in by_name.values() for index in indices)
+            text = part.text
+            if not text:
+                continue
+            ends = of_text.get(text)
+            if ends is None:
+                ends = of_text[text] = self._in_text(text)
+                if anywhere:
+                    ends[:] = sorted({*ends, *anywhere})
+            for end, pattern in ends:
+                yield index, pattern, end
+            if self._in_names and part.name:
+                for pattern in self._patterns_of_name(part.name):
+                    yield index, pattern, -1
 
-    def _matches(self, texts: Sequence[str]) -> Iterator[tuple[int, int, int]]:
-        """Give (text, pattern, end) of every match, the pattern past the last for a text in which all may match."""
+    def _in_text(self, text: str) -> list[tuple[int, int]]:
+        """Return (end, pattern) of all matches in a text, in order."""
+        known = self._in_texts
         try:
-            # One scan of all texts joined costs a fraction of one scan each. A match across a joint is one too many.
-            joined = _JOINT.join(texts).encode()
+            surface = text.encode()
         except UnicodeEncodeError:  # a lone surrogate, as in JSON's "\ud800", has no UTF-8
-            yield from ((place, self._odd, -1) for place, text in enumerate(texts) if not _has_utf8(text))
-            texts = [text if _has_utf8(text) else "" for text in texts]
-            joined = _JOINT.join(texts).encode()
+            return [(-1, number) for number in known[self._odd]]
+        if len(text) <= SHORT:
+            seen: list[int] = []
+            self._compiled.once(surface).scan(surface, match_event_handler=_note, context=seen)
+            if not seen:
+                return []
+            if self._odd in seen and any(map(_matters, text)):
+                return [(-1, number) for number in known[self._odd]]
+            return [(-1, number) for number in sorted(seen) if number in known and number != self._odd]
         ends: list[tuple[int, int]] = []
-        self._database.scan(
-            joined, match_event_handler=lambda pattern, _start, end, _flags, _context: ends.append((end, pattern))
-        )
-        if not ends:
-            return
+        self._compiled.all(surface).scan(surface, match_event_handler=_note_end, context=ends)
+        ends = [(end, number) for end, number in ends if number in known]
         ends.sort()
-        if not joined.isascii():
-            ends = _in_code_points(joined, ends)
-        starts = [0, *accumulate(len(text) + len(_JOINT) for text in texts)]
-        for end, pattern in ends:
-            place = bisect_right(starts, end - 1) - 1
-            inside = end - starts[place]
-            if inside > len(texts[place]):
-                continue  # it ends in a joint
-            if pattern != self._odd or _matters(texts[place][inside - 1]):
-                yield place, pattern, inside
+        if len(surface) != len(text):
+            ends = sorted(set(_in_code_points(surface, ends)))
+        if any(number == self._odd and _matters(text[end - 1]) for end, number in ends):
+            return [(-1, number) for number in known[self._odd]]
+        return [(end, number) for end, number in ends if number != self._odd]
+
+    def _patterns_of_name(self, name: str) -> tuple[int, ...]:
+        """Return the patterns that may match in a name. Names come again and again: short ones are remembered."""
+        kept = self._of_name.get(name)
+        if kept is not None:
+            return kept
+        known = self._in_names
+        seen: list[int] = [number for number in self._anywhere if number in known]
+        try:
+            surface = name.encode()
+        except UnicodeEncodeError:
+            seen.append(self._odd)
+        else:
+            self._compiled.once(surface).scan(surface, match_event_handler=_note, context=seen)
+        found = tuple(sorted({one for number in seen for one in known.get(number, ())}))
+        if len(name) <= _LONGEST_NAME:
+            self._of_name[name] = found
+            if len(self._of_name) > _NAMES:
+                self._of_name.popitem(last=False)
+        return found
+
+
+def _note(pattern: int, _start: int, _end: int, _flags: int, seen: list[int]) -> None:
+    seen.append(pattern)
+
+
+def _note_end(pattern: int, _start: int, end: int, _flags: int, ends: list[tuple[int, int]]) -> None:
+    ends.append((end, pattern))
+
+
+class _Compiled:
+    """The databases of a set of patterns.
+
+    There are two for text that is ASCII, which most is and whose automata are a third as large, and two for any UTF-8.
+    Of each, one says only once that a pattern matches, which spares a call into Python for every further match, and one
+    says where every match ends.
+    """
+
+    def __init__(self, owners: Sequence[tuple[str, Pattern]], cache: Path | None) -> None:
+        odd = len(owners)
+        told = [
+            (number, expression, hyperscan.HS_FLAG_CASELESS if pattern.ignore_case else 0)
+            for number, (_, pattern) in enumerate(owners)
+            if (expression := _translated(pattern)) is not None
+        ]
+        unicode = [(number, expression, flags | _UNICODE) for number, expression, flags in (*told, (odd, _ODD, 0))]
+        ascii_ = [
+            (number, expression, flags | (0 if _is_ascii(expression) else hyperscan.HS_FLAG_UTF8))
+            for number, expression, flags in (*told, (odd, _ODD_ASCII, 0))
+        ]
+        self._all, numbers = _database(unicode, 0, cache)
+        # What one cannot compile may match anywhere in all of them.
+        ascii_ = [one for one in ascii_ if one[0] in numbers]
+        self._ascii_all, own = _database(ascii_, 0, cache)
+        ascii_ = [one for one in ascii_ if one[0] in own]
+        unicode = [one for one in unicode if one[0] in own]
+        self._ascii_once, own = _database(ascii_, hyperscan.HS_FLAG_SINGLEMATCH, cache)
+        self._once, numbers = _database(
+            [one for one in unicode if one[0] in own], hyperscan.HS_FLAG_SINGLEMATCH, cache
+        )
+        self.numbers = numbers - {odd}
+
+    def once(self, surface: bytes) -> hyperscan.Database:
+        """Return what reports each pattern at most once."""
+        return self._ascii_once if surface.isascii() else self._once
+
+    def all(self, surface: bytes) -> hyperscan.Database:
+        """Return what reports every end of every match."""
+        return self._ascii_all if surface.isascii() else self._all
+
+
+def _is_ascii(expression: str) -> bool:
+    """Say whether an expression names no character beyond ASCII, which byte by byte could not be read."""
+    return expression.isascii() and not _BEYOND.search(expression)
 
 
 def _translated(pattern: Pattern) -> str | None:
@@ -227,14 +305,6 @@ def _matters(character: str) -> bool:
     return _is_odd(character) is not None or not unicodedata.category(character).startswith(_NEVER_ODD)
 
 
-def _has_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def _in_code_points(joined: bytes, ends: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """Return ends, given in bytes and in order, counted in code points.
 
@@ -251,47 +321,44 @@ def _in_code_points(joined: bytes, ends: Sequence[tuple[int, int]]) -> list[tupl
 
 
 def _database(
-    wanted: Sequence[tuple[int, str, int]], odd: int, cache: Path | None
+    wanted: Sequence[tuple[int, str, int]], flags: int, cache: Path | None
 ) -> tuple[hyperscan.Database, frozenset[int]]:
-    """Return the database of all patterns that Hyperscan can compile, and their numbers."""
-    digest = _digest(wanted, odd)
+    """Return the database of all of (number, expression, flags) that Hyperscan can compile, and their numbers."""
+    wanted = [(number, expression, own | flags | _FLAGS) for number, expression, own in wanted]
+    digest = _digest(wanted)
     place = cache / f"scan-{digest.hex()[:32]}.db" if cache else None
     if place and (kept := _load(place, digest)):
         return kept
     try:
-        compiled = list(wanted)
-        database = _compiled(compiled, odd)
+        database = _compile(wanted)
     except hyperscan.HyperscanError:  # it does not say which one it was
-        compiled = [one for one in wanted if _compiles(one)]
-        database = _compiled(compiled, odd)
-    numbers = [number for number, _, _ in compiled]
+        wanted = [one for one in wanted if _compiles(one)]
+        database = _compile(wanted)
+    numbers = [number for number, _, _ in wanted]
     if place:
         _keep(place, digest, database, numbers)
     return database, frozenset(numbers)
 
 
-def _digest(wanted: Sequence[tuple[int, str, int]], odd: int) -> bytes:
+def _digest(wanted: Sequence[tuple[int, str, int]]) -> bytes:
     """Return what two databases share only if they are the same."""
-    described = repr((_FORMAT, metadata.version("hyperscan"), _ODD, odd, wanted))
+    described = repr((_FORMAT, metadata.version("hyperscan"), list(wanted)))
     return hashlib.sha256(described.encode()).digest()
 
 
-def _compiled(wanted: Sequence[tuple[int, str, int]], odd: int) -> hyperscan.Database:
+def _compile(wanted: Sequence[tuple[int, str, int]]) -> hyperscan.Database:
     database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
     database.compile(
-        expressions=[expression.encode() for _, expression, _ in wanted] + [_ODD.encode()],
-        ids=[number for number, _, _ in wanted] + [odd],
-        flags=[flag | _FLAGS for _, _, flag in wanted] + [_FLAGS],
+        expressions=[expression.encode() for _, expression, _ in wanted],
+        ids=[number for number, _, _ in wanted],
+        flags=[flags for _, _, flags in wanted],
     )
     return database
 
 
 def _compiles(one: tuple[int, str, int]) -> bool:
-    number, expression, flag = one
     try:
-        hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK).compile(
-            expressions=[expression.encode()], ids=[number], flags=[flag | _FLAGS]
-        )
+        _compile([one])
     except hyperscan.HyperscanError:
         return False
     return True

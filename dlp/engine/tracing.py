@@ -13,7 +13,7 @@ from dlp.core.message import Block, Kind, Part
 from dlp.core.policy import Flow, Policy, Route
 from dlp.core.token import TOKEN
 from dlp.engine.ledger import Ledger
-from dlp.engine.matching import Decoding, decodings, tells
+from dlp.engine.matching import Decoding, decodings, rough, tells
 from dlp.engine.past import Past
 from dlp.engine.vault import Known
 
@@ -62,6 +62,8 @@ def plain(block: Block, past: Past, *, guarded: bool) -> bool:
         if index.wholes or index.find(surface.decode("utf-8", "replace")):
             return False
         shortest = _SHORT_RUN
+        if any(index.find(view.text) for view in rough(surface.decode("utf-8", "replace")) if view.text):
+            return False
     runs = surface.translate(_RUN_BYTES).split()
     return not any(tells(run, opaque=guarded) for run in runs if len(run) >= shortest)
 
@@ -76,22 +78,35 @@ def encoded(parts: Iterable[tuple[int, Part]]) -> list[Encoded]:
     ]
 
 
-def sightings(parts: Iterable[tuple[int, Part]], runs: Iterable[Encoded], past: Past) -> Iterator[Sighting]:
+def sightings(parts: Collection[tuple[int, Part]], runs: Iterable[Encoded], past: Past) -> Iterator[Sighting]:
     """Give the session's own tokens and known values in these parts and in what their encoded runs decode to."""
     for number, part in parts:
         if part.kind is Kind.OPAQUE:
             yield Sighting(Finding(number, 0, 0, OPAQUE, "wire"))
-            continue
-        for start, end, known, state in _seen(part.text, past):
-            yield from _labelled(number, start, end, known, state, "exact")
+        else:
+            for start, end, known, state in _seen(part.text, past):
+                yield from _labelled(number, start, end, known, state, "exact")
+    sighted: set[tuple[int, int, int, int]] = set()
     for run in runs:
-        if run.decoding.beyond:
+        at = run.decoding
+        if at.beyond:
             yield Sighting(Finding(run.part, 0, 0, OPAQUE, "wire"))
-        text = run.decoding.text
-        if text is not None:
-            for _, _, known, state in _seen(text, past):
-                at = run.decoding
-                yield from _labelled(run.part, at.start, at.end, known, state, at.form)
+        for _, _, known, state in _seen(at.text or "", past):
+            sighted.add((run.part, at.start, at.end, id(known)))
+            yield from _labelled(run.part, at.start, at.end, known, state, at.form)
+    for number, view, known in _glued(parts, past):
+        if (number, view.start, view.end, id(known)) not in sighted:
+            yield from _labelled(number, view.start, view.end, known, RAW, view.form)
+
+
+def _glued(parts: Iterable[tuple[int, Part]], past: Past) -> Iterator[tuple[int, Decoding, Known]]:
+    """Give the known values in runs that something is glued to."""
+    index = past.index
+    if index:
+        for number, part in parts:
+            for view in rough(part.text):
+                for found in index.find(view.text or ""):
+                    yield number, view, found.known
 
 
 def _seen(text: str, past: Past) -> Iterator[tuple[int, int, Known, State]]:

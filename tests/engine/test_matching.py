@@ -9,7 +9,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlp.engine.matching import Index, decodings, tells
+from dlp.engine.matching import Index, decodings, rough, tells
 from dlp.engine.vault import Known, Origin
 
 
@@ -154,3 +154,16 @@ def test_asking_whether_a_run_tells_something_gives_the_answer_of_its_decodings(
     found = decodings(run)
     assert tells(run.encode(), opaque=True) == bool(found)
     assert tells(run.encode(), opaque=False) == any(decoding.text is not None for decoding in found)
+
+
+@pytest.mark.parametrize("glue", ["x", "ab", "key", "ab-c_", "abcde/f", "1234567"])
+@pytest.mark.parametrize("form", ["base64", "base64url", "hex"])
+def test_a_known_value_is_seen_in_a_run_that_something_is_glued_to(glue: str, form: str):
+    text = f"({glue}{ENCODINGS[form].rstrip('=')}{glue})"
+    assert any(SECRET in (view.text or "") for view in rough(text))
+
+
+def test_a_piece_between_slashes_is_read_by_itself():
+    path = f"api/send/{ENCODINGS['base64url']}/now"
+    assert any(decoding.text == SECRET for decoding in decodings(path))
+    assert tells(path.encode(), opaque=False)

@@ -162,6 +162,8 @@ FORMS = {
     "hex": MAIL.encode().hex(),
     "percent": "".join(f"%{byte:02x}" for byte in MAIL.encode()),
     "gzip in base64": base64.b64encode(gzip.compress(MAIL.encode())).decode(),
+    "glued base64": "id-x" + base64.b64encode(MAIL.encode()).decode(),
+    "glued hex": "f" + MAIL.encode().hex() + "0",
 }
 
 
@@ -171,6 +173,7 @@ def test_a_value_seen_in_the_clear_is_recognised_on_its_way_out(shared: Wall, fo
     assert shared.receive(session, "GET https://open.test/p", json={"mail": MAIL}).json == {"mail": MAIL}
     refused = shared.send(session, "POST https://public.test/post", json={"text": f"see {FORMS[form]}"})
     assert not refused.passed
+    assert not shared.send(session, f"GET https://public.test/in/{quote(FORMS[form], safe='')}/now").passed
     assert shared.send(session, "POST https://public.test/post", json={"text": "a harmless note"}).passed
 
 
@@ -185,6 +188,8 @@ def test_what_no_detector_knows_is_followed_by_its_value_too(shared: Wall, form:
         "hex": band.encode().hex(),
         "percent": "".join(f"%{byte:02x}" for byte in band.encode()),
         "gzip in base64": base64.b64encode(gzip.compress(band.encode())).decode(),
+        "glued base64": "id-x" + base64.b64encode(band.encode()).decode(),
+        "glued hex": "f" + band.encode().hex() + "0",
     }
     assert shared.receive(session, "GET https://open.test/p", json={"band": band}).json == {"band": band}
     assert not shared.send(session, "POST https://public.test/p", json={"text": f"({forms[form]})"}).passed
