@@ -25,6 +25,10 @@ KEYS = (
     "sources",
     "destinations",
     "rules",
+    "exceptions",
+    "agents",
+    "purposes",
+    "limits",
     *services.KEYS,
 )
 _ROOT_ONLY = ("mode", "ner", "otherwise")
@@ -55,7 +59,7 @@ def read_documents(path: Path, packs: Path, read: Read, catalogs: Iterable[Path]
         if catalog.resolve() not in documents:
             _collect(catalog, packs, read, documents)
             keys = documents[catalog.resolve()].keys
-            for key in ("rules", *services.RULES):
+            for key in ("rules", "exceptions", *services.RULES):
                 if key in keys:
                     fail(keys[key], "rules belong into a policy: a plugin's catalog only says what there is")
     expanded = services.expand(document.keys for document in documents.values())
@@ -73,6 +77,8 @@ def _collect(path: Path, packs: Path, read: Read, documents: dict[Path, Document
         for key in _ROOT_ONLY:
             if key in keys:
                 fail(keys[key], f"{key} belongs into the policy that is loaded, not into a file that it uses")
+        if "exceptions" in keys and path.parent.resolve() == packs.resolve():
+            fail(keys["exceptions"], "exceptions belong into a policy of yours: a pack only adds")
     documents[path.resolve()] = Document(path, keys, plain(root))
     if "use" not in keys:
         return

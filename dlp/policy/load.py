@@ -8,8 +8,10 @@ from dlp.core.errors import PolicyError
 from dlp.core.finding import Confidence
 from dlp.core.label import DEFAULT_TRACKING, OPAQUE, DataClass, Level, Tracking, ancestors
 from dlp.core.message import Fact
-from dlp.core.policy import TRANSFORMS, ClassSpec, Policy, Rule, Verdict
+from dlp.core.policy import TRANSFORMS, ClassSpec, Exemption, Policy, Rule, Verdict
+from dlp.policy.exceptions import compile_exception
 from dlp.policy.files import Document, Read, digest_of, read_documents
+from dlp.policy.limits import compile_limits
 from dlp.policy.names import IDENTIFIER, Names, known_name, new_name
 from dlp.policy.places import Types, build, drafts
 from dlp.policy.rules import Scope, compile_rule
@@ -65,10 +67,21 @@ def _compile(documents: tuple[Document, ...]) -> Policy:
     lists = dict(_lists(documents, types.known))
     classes = _classes(documents)
     recipes = {entry.key: entry for entry in _same(documents, "recipes")}
-    names = Names(classes, types.known, lists, frozenset(new_name(entry, "recipe") for entry in recipes.values()))
+    agents, purposes = _said(documents, "agents"), _said(documents, "purposes")
+    names = Names(
+        classes,
+        types.known,
+        lists,
+        recipes=frozenset(new_name(entry, "recipe") for entry in recipes.values()),
+        agents=frozenset(agents),
+        purposes=frozenset(purposes),
+        trusted=frozenset(trusted),
+    )
     source_places, source_facts = build(sources, "source", names)
     sink_places, sink_facts = build(sinks, "destination", names)
-    rules, rule_facts = _rules(documents, Scope(names, frozenset(sources), frozenset(sinks)))
+    scope = Scope(names, frozenset(sources), frozenset(sinks))
+    rules, rule_facts = _rules(documents, scope)
+    exceptions, exception_facts = _exceptions(documents, scope, rules)
     return Policy(
         name=expect_text(root["policy"], "policy"),
         version=expect_text(root["version"], "version") if "version" in root else "",
@@ -82,7 +95,11 @@ def _compile(documents: tuple[Document, ...]) -> Policy:
         monitor=_choice(root, "mode", ("enforce", "monitor")) == "monitor",
         ner=_choice(root, "ner", ("on", "off")) == "on",
         trusted=trusted,
-        facts_used=source_facts | sink_facts | rule_facts,
+        facts_used=source_facts | sink_facts | rule_facts | exception_facts,
+        exceptions=exceptions,
+        limits=compile_limits(document.keys["limits"] for document in documents if "limits" in document.keys),
+        agents=agents,
+        purposes=purposes,
     )
 
 
@@ -214,3 +231,27 @@ def _rules(documents: Iterable[Document], scope: Scope) -> tuple[tuple[Rule, ...
             rules[rule.name] = rule
             used |= asked
     return tuple(rules.values()), used
+
+
+def _exceptions(
+    documents: Iterable[Document], scope: Scope, rules: Iterable[Rule]
+) -> tuple[tuple[Exemption, ...], frozenset[str]]:
+    by_name = {rule.name: rule for rule in rules}
+    compiled = [
+        compile_exception(node, scope, by_name)
+        for document in documents
+        if "exceptions" in document.keys
+        for node in expect_list(document.keys["exceptions"], "exceptions")
+    ]
+    return tuple(one for one, _ in compiled), frozenset(fact for _, used in compiled for fact in used)
+
+
+def _said(documents: Iterable[Document], key: str) -> dict[str, str]:
+    """Return the agents or purposes that a policy knows, with what it says of them."""
+    said: dict[str, str] = {}
+    for entry in _same(documents, key):
+        if not entry.key.strip():
+            fail(entry, f"{key}: expected a name")
+        keys = expect_map(entry.node, f"{key}: {entry.key}", ("says",))
+        said[entry.key] = expect_text(keys["says"], f"{key}: {entry.key}: says").strip() if "says" in keys else ""
+    return said

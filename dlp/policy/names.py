@@ -17,12 +17,18 @@ _RESERVED = ("any", "sandbox", "unlisted", "allow", "block", "ask", *TRANSFORMS,
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The names known so far; `types` are those of facts."""
+    """The names known so far; `types` are those of facts, `trusted` those that only the orchestrator states.
+
+    No `agents` or no `purposes`: any.
+    """
 
     classes: Mapping[DataClass, ClassSpec]
     types: Mapping[str, str]
     lists: Mapping[str, tuple[Fact, ...]]
     recipes: frozenset[str] = frozenset()
+    agents: frozenset[str] = frozenset()
+    purposes: frozenset[str] = frozenset()
+    trusted: frozenset[str] = frozenset()
 
     @property
     def wider_classes(self) -> frozenset[str]:
@@ -49,6 +55,14 @@ def known_name(node: Node, name: str, what: str, known: frozenset[str] | tuple[s
     if name not in known:
         fail(node, f"{what}: unknown name {name}{nearest(name, known)}")
     return name
+
+
+def known_names(keys: Mapping[str, Node], key: str, title: str, known: frozenset[str]) -> frozenset[str]:
+    """Return the names under a key, all of them known; none where the key is not there."""
+    if key not in keys:
+        return frozenset()
+    what = f"{title}: {key}"
+    return frozenset(known_name(keys[key], name, what, known) for name in expect_texts(keys[key], what))
 
 
 def class_names(node: Node, what: str, names: Names) -> frozenset[DataClass]:

@@ -1,7 +1,7 @@
 """Patterns of addresses (`POST https://*.slack.test/api/**`) and of fields (`$.employees[*].salary`), compiled."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote
 
@@ -153,14 +153,8 @@ def parse_field(text: str) -> Callable[[str], bool]:
         ValueError: it is not of that form.
 
     """
-    if not text.startswith("$"):
-        raise ValueError(f"expected a path such as $.employees[*].salary, got {text}")
     written = ""
-    at = 1
-    while at < len(text):
-        match = _STEP.match(text, at)
-        if match is None:
-            raise ValueError(f"expected .name, ['name'], [0], [*], .* or ..name at character {at + 1} of {text}")
+    for match in _steps(text):
         below = match["below"] or match["below_quoted"]
         step = below or match["name"] or match["quoted"] or match["index"]
         quoted = match["quoted"] or match["below_quoted"]
@@ -169,7 +163,27 @@ def parse_field(text: str) -> Callable[[str], bool]:
         else:
             step_written = "/" + re.escape(step.replace("~", "~0").replace("/", "~1"))
         written += ("(?:/[^/]*)*?" if below else "") + step_written
-        at = match.end()
     pattern = re.compile(f"{written}(?:/.*)?", re.DOTALL)
     # Only a path into the body begins with a slash; `$` alone is all of the body, a lone text ("") included.
     return lambda path: path[:1] in ("", "/") and pattern.fullmatch(path) is not None
+
+
+def names_in(text: str) -> Iterator[str]:
+    """Give the object keys that a path as `parse_field` takes it spells out."""
+    for match in _steps(text):
+        quoted = match["quoted"] or match["below_quoted"]
+        name = quoted or match["below"] or match["name"]
+        if name and (quoted or name != "*"):
+            yield name
+
+
+def _steps(text: str) -> Iterator[re.Match[str]]:
+    if not text.startswith("$"):
+        raise ValueError(f"expected a path such as $.employees[*].salary, got {text}")
+    at = 1
+    while at < len(text):
+        match = _STEP.match(text, at)
+        if match is None:
+            raise ValueError(f"expected .name, ['name'], [0], [*], .* or ..name at character {at + 1} of {text}")
+        yield match
+        at = match.end()

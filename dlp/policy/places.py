@@ -8,12 +8,13 @@ from dlp.core.label import DataClass, Level, ancestors
 from dlp.core.message import Endpoint
 from dlp.core.policy import Condition, FactSpec, Place
 from dlp.policy.names import IDENTIFIER, Names, condition, defined_classes, new_name
-from dlp.policy.paths import UrlPattern, hosts_meet, parse_field, parse_url
+from dlp.policy.paths import UrlPattern, hosts_meet, names_in, parse_field, parse_url
 from dlp.policy.when import BUILT_IN, TYPES
-from dlp.strict_yaml import Entry, Map, Node, expect_choice, expect_map, expect_texts, fail, nearest
+from dlp.strict_yaml import Entry, Map, Node, Scalar, expect_choice, expect_map, expect_texts, fail, kind, nearest
 
-_SOURCE_KEYS = ("at", "facts", "fields", "carries", "says")
-_SINK_KEYS = ("at", "facts", "when", "says")
+_SOURCE_KEYS = ("at", "facts", "fields", "carries", "says", "trust")
+_SINK_KEYS = ("at", "facts", "when", "says", "consequential")
+_TRUST = ("trusted", "untrusted")
 _PART = re.compile(r"/.*|(?:query|header|cookie|url|host)/.+", re.DOTALL)
 
 
@@ -126,7 +127,22 @@ def _build(
         fields=fields,
         carries=carries | restricted,
         narrower=tuple(_build(d, urls, found, what, names, used) for d in inside),
+        untrusted="trust" in keys and expect_choice(keys["trust"], f"{title}: trust", _TRUST) == "untrusted",
+        names=frozenset(_names(keys["fields"])) if "fields" in keys else frozenset(),
+        consequential="consequential" in keys and _consequential(keys["consequential"], title),
     )
+
+
+def _names(node: Node) -> Iterable[str]:
+    assert isinstance(node, Map)  # noqa: S101 (_fields saw to it)
+    return (name for entry in node.entries for name in names_in(entry.key))
+
+
+def _consequential(node: Node, title: str) -> bool:
+    value = node.value if isinstance(node, Scalar) else None
+    if not isinstance(value, bool):
+        fail(node, f"{title}: consequential: expected true or false, got {kind(node)}")
+    return value
 
 
 def _urls(node: Node, title: str) -> tuple[UrlPattern, ...]:

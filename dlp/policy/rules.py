@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from dlp.core.label import OPAQUE, SANDBOX, UNLISTED, ancestors
+from dlp.core.label import OPAQUE, SANDBOX, UNLISTED, DataClass, ancestors
 from dlp.core.policy import TRANSFORMS, Rule, Tier, Unless, Verdict
-from dlp.policy.names import Names, class_names, condition, known_name, state_names
+from dlp.policy import combine
+from dlp.policy.names import Names, class_names, condition, known_names, state_names
 from dlp.strict_yaml import (
     Node,
     Scalar,
@@ -33,6 +34,7 @@ _KEYS = (
     "mode",
     "laws",
     "controls",
+    *combine.KEYS,
 )
 _UNLESS = ("state", "to", "when", "approved_by")
 _VERDICTS = {"allow": Verdict.ALLOW, "ask": Verdict.ASK, "block": Verdict.BLOCK}
@@ -57,13 +59,21 @@ def compile_rule(node: Node, scope: Scope) -> tuple[Rule, frozenset[str]]:
     given = expect_texts(keys["data"], f"{title}: data") if "data" in keys else ()
     is_any = given == ("any",)
     classes = class_names(keys["data"], f"{title}: data", names) if given and not is_any else frozenset()
-    sinks = _places(keys, "to", title, scope.sinks | {SANDBOX})
-    sources = _places(keys, "from", title, scope.sources | {SANDBOX, UNLISTED})
+    sinks = known_names(keys, "to", title, scope.sinks | {SANDBOX})
+    sources = known_names(keys, "from", title, scope.sources | {SANDBOX, UNLISTED})
     states = state_names(keys["state"], f"{title}: state", names) if "state" in keys else frozenset()
     used: frozenset[str] = frozenset()
     when = None
     if "when" in keys:
         when, used = condition(keys["when"], f"{title}: when", names)
+    also, asked = combine.combinations(keys, title, names, scope.sources, verdict)
+    used |= asked
+    together: frozenset[DataClass] = frozenset()
+    if "together" in keys:
+        if "data" in keys:
+            fail(keys["together"], f"{title}: together takes the place of data: the rule is about those classes")
+        together, (one, asked) = combine.together(keys["together"], f"{title}: together", names, states)
+        also, used, classes = (one, *also), used | asked, together
     rule = Rule(
         name=name,
         says=expect_text(keys["says"], f"{title}: says").strip() if "says" in keys else "",
@@ -71,7 +81,7 @@ def compile_rule(node: Node, scope: Scope) -> tuple[Rule, frozenset[str]]:
         verdict=verdict,
         transform=transform,
         tier=Tier(expect_choice(keys["tier"], f"{title}: tier", tuple(Tier))) if "tier" in keys else Tier.ORDINARY,
-        labelled=bool(given),
+        labelled=bool(given or together),
         classes=classes,
         states=states,
         sources=sources,
@@ -82,14 +92,17 @@ def compile_rule(node: Node, scope: Scope) -> tuple[Rule, frozenset[str]]:
         recipe=recipe,
         laws=expect_texts(keys["laws"], f"{title}: laws") if "laws" in keys else (),
         controls=expect_texts(keys["controls"], f"{title}: controls") if "controls" in keys else (),
+        also=also,
+        together=together,
+        wording=expect_text(keys["when"], title).strip() if "when" in keys else "",
     )
     _check(rule, keys, title)
     if "unless" not in keys:
         return rule, used
     unless: list[Unless] = []
     for item in expect_list(keys["unless"], f"{title}: unless"):
-        one, asked = _unless(item, rule, scope)
-        unless.append(one)
+        condition_, asked = _unless(item, rule, scope)
+        unless.append(condition_)
         used |= asked
     return replace(rule, unless=tuple(unless)), used
 
@@ -104,13 +117,6 @@ def _then(node: Node, title: str, names: Names) -> tuple[Verdict, str, str]:
         known = (*_VERDICTS, *TRANSFORMS, *names.recipes)
         fail(node, f"{title}: then: unknown verdict or transform {then}{nearest(then, known)}")
     return Verdict.TRANSFORM, "", then
-
-
-def _places(keys: dict[str, Node], key: str, title: str, known: frozenset[str]) -> frozenset[str]:
-    if key not in keys:
-        return frozenset()
-    what = f"{title}: {key}"
-    return frozenset(known_name(keys[key], name, what, known) for name in expect_texts(keys[key], what))
 
 
 def _check(rule: Rule, keys: dict[str, Node], title: str) -> None:
@@ -150,7 +156,7 @@ def _unless(node: Node, rule: Rule, scope: Scope) -> tuple[Unless, frozenset[str
             fail(value, f"{title}: state: never holds: the rule is not about data in such a state")
         return Unless(f"state {' or '.join(sorted(states))}", states=states), frozenset()
     if key == "to":
-        sinks = _places(keys, "to", title, scope.sinks | {SANDBOX})
+        sinks = known_names(keys, "to", title, scope.sinks | {SANDBOX})
         if rule.sinks and not any(_related(a, b) for a in sinks for b in rule.sinks):
             fail(value, f"{title}: to: never holds: the rule is only about {', '.join(sorted(rule.sinks))}")
         return Unless(f"to {' or '.join(sorted(sinks))}", sinks=sinks), frozenset()
