@@ -17,9 +17,10 @@ from dlp.bench.report import Row, at_least, at_most, document, progress, row
 from dlp.core.label import RAW, SANDBOX, DataClass
 from dlp.core.message import Fact
 from dlp.core.policy import Flow, Policy, Route, decide
-from dlp.policy.coverage import Cover, coverage
+from dlp.policy.case import case_of
 from dlp.policy.load import load_policy
 from dlp.policy.rehearse import load_rehearsal
+from dlp.policy.seen import Seen, seen
 
 LABELS = 10
 MATCHING = 10
@@ -171,15 +172,15 @@ def _seconds(text: str) -> float:
     return time.thread_time() - began
 
 
-def pack_coverage(rulings: Path = RULINGS, packs: Path = _CHECKOUT / "rules") -> dict[str, list[Cover]]:
+def pack_coverage(rulings: Path = RULINGS, packs: Path = _CHECKOUT / "rules") -> dict[str, list[Seen]]:
     """Return what the packs' own tests show of each rule, by pack; nothing where the tests are not there."""
     if not rulings.is_dir():
         return {}
     policy = load_policy(rulings / "packs.policy.yaml", packs=packs)
     rehearsals = [load_rehearsal(path) for path in sorted(rulings.glob("*.yaml")) if ".policy." not in path.name]
     tests = [test for one in rehearsals if one.policy.name == "packs.policy.yaml" for test in one.tests]
-    found: dict[str, list[Cover]] = {}
-    for cover in coverage(policy, tests):
+    found: dict[str, list[Seen]] = {}
+    for cover in seen(policy, [case_of(policy, test) for test in tests if not test.body]):
         pack = Path(cover.place.rpartition(":")[0])
         if pack.parent.resolve() == packs.resolve():
             found.setdefault(pack.stem, []).append(cover)
