@@ -40,7 +40,7 @@ class Audit:
     def write(self, entry: AuditEntry) -> None:
         """Append one line; when this returns, the kernel has it."""
         try:
-            line = self._broken + orjson.dumps(_event(entry), option=orjson.OPT_APPEND_NEWLINE)
+            line = self._broken + orjson.dumps(as_event(entry), option=orjson.OPT_APPEND_NEWLINE)
             if self._moved():
                 self._reopen()
             written = os.write(self._file, line)
@@ -131,7 +131,8 @@ def _origins(event: Event) -> set[str]:
     return {str(label["origin"]) for label in labels if label.get("origin")} if isinstance(labels, list) else set()
 
 
-def _event(entry: AuditEntry) -> dict[str, object]:
+def as_event(entry: AuditEntry) -> dict[str, object]:
+    """Return an entry as it is written and read back."""
     event: dict[str, object] = {
         "event": entry.event,
         "time": entry.time,

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from dlp.core.label import RAW, SANDBOX, UNLISTED, DataClass, State, ancestors
 from dlp.core.message import Direction, Endpoint, Fact, Facts
-from dlp.core.policy import Decision, Flow, Place, Policy, Route, Verdict, decide, leading, sink_of, source_of
+from dlp.core.policy import Decision, Flow, Place, Policy, Route, Verdict, leading, sink_of, source_of
 from dlp.engine.audit import Event
 from dlp.policy.asked import unknown
+from dlp.policy.case import Case, ruled
 
 type Trusted = Callable[[str], Facts]
 """What the orchestrator stated of a session, by the session's id; empty where it is no longer known."""
@@ -183,11 +184,15 @@ def _names(places: Iterable[Place]) -> Iterator[str]:
         yield from _names(place.narrower)
 
 
+def case_of(policy: Policy, one: Recorded) -> Case:
+    """Return what was recorded, as a policy sees it."""
+    return Case(flows_under(policy, one), one.facts, one.reviewed)
+
+
 def redecide(policy: Policy, one: Recorded) -> tuple[Decision, tuple[str, ...]]:
     """Return the decision of a policy on what was recorded, and the facts it asks for that are not known."""
-    flows = flows_under(policy, one)
-    decision = decide(policy, flows, one.facts, reviewed=one.reviewed)
-    return decision, tuple(sorted(unknown(policy, flows, one.facts)))
+    case = case_of(policy, one)
+    return ruled(policy, case), tuple(sorted(unknown(policy, case.flows, case.facts)))
 
 
 def replay(policy: Policy, events: Iterable[Event], *, since: float = 0.0, trusted: Trusted = nothing) -> Replayed:

@@ -39,7 +39,7 @@ tests:
 def test_a_good_policy_is_counted(proxy: Run, folder: Path):
     (folder / "other.yaml").write_text(POLICY)
     told = proxy("rules", "check", "other.yaml")
-    assert (told.code, told.out.startswith("other.yaml: Small: ok (")) == (0, True)
+    assert (told.code, "other.yaml: Small: ok (" in told.out) == (0, True)
     assert proxy("rules", "check", "other.yaml", "--json").json["destinations"] == 1
     assert proxy("rules", "check", "--json").json["ok"] is True
 
