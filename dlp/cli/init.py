@@ -1,9 +1,9 @@
 """`dlp init`: the first files of a new proxy."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -17,7 +17,8 @@ from dlp.core.errors import ConfigError
 from dlp.engine.classify import build_classifier
 from dlp.engine.keys import create_key
 from dlp.policy.load import load_policy
-from dlp.policy.skeleton import FILES
+from dlp.policy.skeleton import PACKS as BUNDLED
+from dlp.policy.skeleton import files
 from dlp.stores.sqlite import SqliteStore
 
 app = typer.Typer()
@@ -27,18 +28,28 @@ app = typer.Typer()
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to.")] = Path(),
     *,
+    pack: Annotated[
+        str, typer.Option(metavar="NAME,NAME…", help=f"Packs for the first policy: {', '.join(BUNDLED)}.")
+    ] = "",
     json: Json = False,
 ) -> None:
     """Write commented settings, a first policy and its test; make a key, a store and an authority.
 
-    What is there already is kept, so that it can be run again to add what is missing.
+    The first policy uses the packs that are named, whose rules add up and never weaken each other. What is there
+    already is kept, so that it can be run again to add what is missing.
     """
+    names = [name.strip() for name in pack.split(",") if name.strip()]
+    texts = files(names)
+    if names and (folder / "policy.yaml").exists():
+        _too_late(folder / "policy.yaml", names)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        made = _write(folder, ["dlp.yaml"])
+        made = _write(folder, ["dlp.yaml"], texts)
         settings = load_settings(folder / "dlp.yaml")
         if settings.policy == folder / "policy.yaml":  # settings that were here before may name another
-            made += _write(folder, ["policy.yaml", "policy.test.yaml"])
+            made += _write(folder, ["policy.yaml", "policy.test.yaml"], texts)
+        elif names:
+            _too_late(settings.policy, names)
         # The folder keeps the key and, sealed under it, every value: nobody else has any business here.
         settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         settings.state.chmod(0o700)
@@ -55,10 +66,14 @@ def init(
     say("\nNext: read policy.yaml, then `dlp up`, then `dlp doctor`." if made else "Everything was there already.")
 
 
-def _write(folder: Path, names: Sequence[str]) -> list[Path]:
+def _too_late(policy: Path, names: Sequence[str]) -> NoReturn:
+    raise ConfigError(f"--pack: {policy} is there already and is kept; name the packs in it: use: [{', '.join(names)}]")
+
+
+def _write(folder: Path, names: Sequence[str], texts: Mapping[str, str]) -> list[Path]:
     missing = [folder / name for name in names if not (folder / name).exists()]
     for path in missing:
-        path.write_text(FILES[path.name], "utf-8")
+        path.write_text(texts[path.name], "utf-8")
     return missing
 
 

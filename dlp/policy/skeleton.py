@@ -1,6 +1,9 @@
 """The first files of a new user, as `dlp init` writes them: settings, a policy, and the policy's tests."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+
+from dlp.core.errors import ConfigError
+from dlp.strict_yaml import nearest
 
 _SETTINGS = """\
 # Settings of the proxy. `dlp up` reads this file; paths are relative to it. What is commented out shows the default.
@@ -82,3 +85,29 @@ tests:
 
 FILES: Mapping[str, str] = {"dlp.yaml": _SETTINGS, "policy.yaml": _POLICY, "policy.test.yaml": _TESTS}
 """File names and their texts."""
+
+_USE = next(line for line in _POLICY.splitlines(keepends=True) if line.startswith("use: "))
+
+
+def files(packs: Iterable[str] = ()) -> Mapping[str, str]:
+    """Return the first files with a policy that uses these packs; none: `base`, which all others use.
+
+    Raises:
+        ConfigError: a name is not that of a pack, or the same is given twice.
+
+    """
+    names = list(packs)
+    for name in names:
+        if name not in PACKS:
+            raise ConfigError(f"--pack {name}: there is no such pack{nearest(name, PACKS)}")
+    if len(set(names)) != len(names):
+        raise ConfigError(f"--pack {','.join(names)}: expected each pack once")
+    if not names:
+        return FILES
+    use = f"use: [{', '.join(names)}]    # shipped, each with a page of its own: rules/packs/NAME.md\n"
+    tests = _TESTS.replace("    message:", "    given: {purpose: orders}\n    message:") if "gdpr" in names else _TESTS
+    return {**FILES, "policy.yaml": _POLICY.replace(_USE, use), "policy.test.yaml": tests}
+
+
+PACKS = ("agent", "base", "gdpr", "hipaa", "hr", "pci", "secrets")
+"""The shipped packs that have rules; those with classes alone are used by them."""

@@ -65,7 +65,10 @@ def test_settings_that_name_another_policy_are_not_given_one(dlp: Run, folder: P
     (folder / "dlp.yaml").write_text("policy: rules/mine.yaml\n")
     assert dlp("init").code == 0
     assert not (folder / "policy.yaml").exists()
-    assert dlp("rules", "check").out.startswith("rules/mine.yaml: mine: ok")
+    assert "rules/mine.yaml: mine: ok" in dlp("rules", "check").out
+    told = dlp("init", "--pack", "hr")
+    assert told.code == 2
+    assert "use: [hr]" in told.err
 
 
 def test_a_lost_key_is_not_replaced_while_there_is_a_store(proxy: Run):
@@ -82,3 +85,27 @@ def test_a_folder_that_cannot_be_written_is_an_error(dlp: Run, where: str):
     told = dlp("init", where)
     assert told.code == 2
     assert "cannot be written" in told.err
+
+
+def test_packs_are_composed_into_the_first_policy(dlp: Run, folder: Path):
+    assert dlp("init", "--pack", "hr, pci").code == 0
+    assert "use: [hr, pci]" in (folder / "policy.yaml").read_text()
+    told = dlp("rules", "check", "--json").json
+    assert isinstance(told, dict)
+    assert told["ok"] is True
+    assert dlp("rules", "test", "policy.test.yaml").code == 0
+
+
+def test_packs_that_come_too_late_are_not_silently_left_out(proxy: Run, folder: Path):
+    before = (folder / "policy.yaml").read_text()
+    told = proxy("init", "--pack", "hr")
+    assert told.code == 2
+    assert "use: [hr]" in told.err
+    assert (folder / "policy.yaml").read_text() == before
+
+
+def test_an_unknown_pack_is_told_before_anything_is_written(dlp: Run, folder: Path):
+    told = dlp("init", "--pack", "pcii")
+    assert told.code == 2
+    assert "did you mean pci?" in told.err
+    assert not (folder / "dlp.yaml").exists()
