@@ -8,8 +8,10 @@ are letters or digits throughout count only where no letter or digit adjoins the
 import binascii
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from urllib.parse import unquote
 
 import brotli
@@ -23,6 +25,7 @@ SHORTEST = 4
 
 _SHORT, _LONG = 4, 8  # widths of the anchors; a value of eight characters or more is anchored by eight
 _VECTOR_FROM = 128  # below this length a set of substrings is quicker than numpy
+_SEPARATOR = "\0"  # between texts that are looked at together: neither a letter nor a digit, and rare
 _FACTOR = 0x9E3779B97F4A7C15  # an odd 64-bit constant (2**64 / golden ratio): multiplicative hashing
 _MASK = (1 << 64) - 1
 _MAX_DEPTH = 4
@@ -105,6 +108,18 @@ class Index:
         matches.sort(key=lambda match: (match.start, -match.end))
         return matches
 
+    def find_in(self, texts: Sequence[str]) -> Iterator[tuple[int, Match]]:
+        """Give every known value inside these texts, with the text's number: one pass over all is what costs least."""
+        joined = _SEPARATOR.join(texts)
+        found = self.find(joined)
+        if found:
+            starts = list(accumulate((len(text) + 1 for text in texts), initial=0))
+            for match in found:
+                number = bisect_right(starts, match.start) - 1
+                start, end = match.start - starts[number], match.end - starts[number]
+                if end <= len(texts[number]):  # else a value that holds the separator itself lay across two texts
+                    yield number, Match(start, end, match.known)
+
 
 class _Anchors:
     """Values anchored by substrings of one width."""
@@ -179,6 +194,7 @@ _RUN = re.compile(r"[A-Za-z0-9+/_-]{6,}={0,2}")
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2})+")
 _HEX_INSIDE = re.compile(r"[0-9a-fA-F]{8,}")
 _HEX_BYTES = re.compile(rb"(?:[0-9a-fA-F]{2})+")
+_JOINERS = str.maketrans("", "", "+/_-")
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 _PERCENT = re.compile(r"%[0-9a-fA-F]{2}")
 
@@ -209,6 +225,15 @@ def decodings(text: str) -> list[Decoding]:
     return found
 
 
+def wordlike(run: str | bytes) -> bool:
+    """Return whether a run is letters of one case, as words and names of fields are.
+
+    What is encoded looks so by chance only: for eight characters of base64 that is less than one in a thousand.
+    """
+    letters = run.translate(_JOINERS) if isinstance(run, str) else run.translate(None, b"+/_-")
+    return letters.isalpha() and (letters.islower() or letters.isupper() or letters.istitle())
+
+
 def rough(text: str) -> Iterator[Decoding]:
     """Give what encoded runs read as from wherever an encoded value could begin in them; only good for known values.
 
@@ -216,6 +241,8 @@ def rough(text: str) -> Iterator[Decoding]:
     belong to. Noise is written as U+FFFD, so that a classifier would see nonsense here.
     """
     for run in _RUN.finditer(text):
+        if wordlike(run.group()):
+            continue
         written = run.group().rstrip("=")
         standard = written.replace("-", "+").replace("_", "/")
         for shift in range(4):
@@ -242,6 +269,8 @@ def tells(run: bytes, *, opaque: bool) -> bool:
 
 
 def _tells(run: bytes, *, opaque: bool) -> bool:
+    if wordlike(run):
+        return False
     body = run.rstrip(b"=").translate(_URL_SAFE)
     if len(body) >= _COMPRESSED_FROM * 4 // 3 or (len(run) % 2 == 0 and _HEX_BYTES.fullmatch(run)):
         text = run.decode("ascii")
@@ -266,6 +295,8 @@ def _decode_into(
         if plain is not None and plain != text:
             _take(found, plain, start, end, _via("url", form), depth, budget)
     for run in _RUN.finditer(text):
+        if wordlike(run.group()):
+            continue
         for first, last in _pieces(run.group()):
             written = run.group()[first:last]
             at, to = (run.start() + first, run.start() + last) if outermost else (start, end)

@@ -39,8 +39,9 @@ from dlp.core.policy import (
 )
 from dlp.core.ports import AuditEntry, Clock, LabelNote, Random, Store
 from dlp.core.token import TOKEN, escapes, lookalikes
-from dlp.engine import rewriting, tracing
+from dlp.engine import combining, rewriting, tracing
 from dlp.engine.approvals import Answer, Approvals
+from dlp.engine.budget import Budget
 from dlp.engine.classify import Classifier
 from dlp.engine.noting import noted, watched
 from dlp.engine.past import Past
@@ -101,6 +102,7 @@ class _Work:
     source: str = SANDBOX
     fields: Sequence[tuple[DataClass, Callable[[str], bool]]] = ()
     carries: frozenset[DataClass] = frozenset()
+    reading: combining.Reading = combining.NOTHING_NEW
     route: Route = _NOWHERE
     parts: tuple[Part, ...] = ()
     looked_at: list[tuple[int, Part]] = field(default_factory=list)
@@ -186,6 +188,7 @@ class Engine:
         self._grant_life = grant_life
         self._pasts: dict[str, Past] = {}
         self._plain_keys: set[object] = set()
+        self._budget = Budget(store, clock)
         self._kinds = {spec.name: spec.token for spec in policy.classes.values()}
 
     def renewed(self, policy: Policy, host: Host, classifier: Classifier) -> "Engine":
@@ -232,9 +235,23 @@ class Engine:
                     "The orchestrator has frozen or closed it; nothing goes in or out.",
                     endpoint=message.endpoint,
                 )
+            over = self._budget.spend(call.session.id, self.policy.limits, call=message.direction is Direction.OUTBOUND)
+            if over is not None and not self.policy.monitor:
+                return self.refuse(
+                    call,
+                    message.direction,
+                    "limit",
+                    over.title,
+                    over.detail,
+                    following=over.following,
+                    endpoint=message.endpoint,
+                    retryable=over.retryable,
+                )
             past = self.past(call.session.id)
             past.refresh(stamp)
             work = _Work(call, message, self._event(), started, past)
+            if over is not None:
+                work.counts["over the limit"] += 1
             return (yield from self._judge(work))
         except Exception as error:  # noqa: BLE001 - INVARIANT: any error refuses its message; nothing may pass by raising
             return self._fail(call, message, error)
@@ -303,7 +320,8 @@ class Engine:
         scheme, _, address = endpoint.upstream.partition("://")
         host, _, port = address.rpartition(":")
         for name, fact in self.host.describe(message, endpoint).items():
-            facts.setdefault(name, fact)
+            if name not in self.policy.trusted and name not in _NOT_TOLD and " " not in name:
+                facts.setdefault(name, fact)  # what only the orchestrator or the proxy states, nobody else does
         specs = facts_of(self.policy, endpoint, inbound=not work.outbound)
         if specs:
             for name, fact in _declared(specs, message, work.past).items():
@@ -329,6 +347,7 @@ class Engine:
             work.route = Route(work.source, SANDBOX)
             work.fields = fields_of(self.policy, endpoint)
             work.carries = carries_of(self.policy, endpoint)
+            work.reading = combining.reading(self.policy, endpoint, work.past)
 
     def _unlisted_ends_here(self) -> bool:
         return self.policy.otherwise is Verdict.BLOCK and not self.policy.monitor
@@ -456,8 +475,10 @@ class Engine:
 
     def _decide(self, work: _Work, flows: Sequence[Flow], reviewed: frozenset[str] = frozenset()) -> Decision:
         """Decide on the message; flows that no rule can tell apart are decided once."""
+        self._work_out(work, flows)
+        now = self._clock()
         if len(flows) == 1:
-            return decide(self.policy, flows, work.facts, extra=self._extra(flows, work), reviewed=reviewed)
+            return decide(self.policy, flows, work.facts, now=now, extra=self._extra(flows, work), reviewed=reviewed)
         groups: dict[Flow, Flow] = {}
         members: dict[Flow, list[int]] = {}
         for flow in flows:
@@ -465,14 +486,25 @@ class Engine:
             groups.setdefault(group, flow)
             if flow.finding is not None:
                 members.setdefault(group, []).append(flow.finding)
-        distinct = list(groups.values())
-        decision = decide(self.policy, distinct, work.facts, extra=self._extra(distinct, work), reviewed=reviewed)
+        # A plugin may look at the findings themselves; rules see no more than the groups, which come again.
+        distinct = list(groups.values() if self.host.rules else groups)
+        extra = self._extra(distinct, work)
+        decision = decide(self.policy, distinct, work.facts, now=now, extra=extra, reviewed=reviewed)
         work.rulings = {
             number: ruling
             for group, ruling in zip(groups, decision.rulings, strict=True)
             for number in members.get(group, ())
         }
         return decision
+
+    def _work_out(self, work: _Work, flows: Sequence[Flow]) -> None:
+        """State the facts that rules which combine ask for; the session may have read on since they last were."""
+        wanted = self.policy.combined_facts
+        if wanted:
+            values = combining.Values(work.parts, work.findings, work.known)
+            told = {name: fact for name, fact in work.facts.items() if name not in wanted}
+            found = combining.worked_out(self.policy, work.past, told, work.call.session.facts, flows, values)
+            work.facts = told | found
 
     def _extra(self, flows: Sequence[Flow], work: _Work) -> Sequence[Ruling]:
         if not self.host.rules:
@@ -565,7 +597,7 @@ class Engine:
         """Transform, record, and only then say what the adapter must do."""
         if decision.verdict >= Verdict.ASK:
             return self._refusal(work, decision)
-        if not (work.looked_at or work.carries):
+        if not (work.looked_at or work.carries or work.reading):
             self._record(work, decision)
             return Forward(work.event)
         try:
@@ -666,6 +698,9 @@ class Engine:
         if rewriting.leftovers(work.parts, edits, [(span.part, _text(work.parts, span)) for span in spans]):
             raise PolicyError("an edited part still holds the value that was to be replaced")
         edits += self._escape(work, spans)
+        if work.reading:
+            parts = work.message.parts if work.reading.untrusted else ()
+            combining.note(self.policy, work.reading, parts, spans, past)
         past.ledger.mark(
             "issued",
             (
@@ -868,6 +903,9 @@ class _View:
 BY_TOKEN = tracing.BY_TOKEN
 _TELLING = frozenset({"generalise", "mask", "hash"})
 """Transforms whose result says enough about the value to be followed like one."""
+
+_NOT_TOLD = frozenset({"purpose", "opaque", "part"})
+"""Facts that the proxy or the orchestrator states, or nobody."""
 
 _LISTED_ONLY = "Use a listed destination, or ask the operator to add this one to the policy's destinations."
 

@@ -114,16 +114,15 @@ def repetitions(parts: Iterable[tuple[int, Part]], spans: Iterable[Span], texts:
     for span in spans:
         taken.setdefault(span.part, []).append((span.start, span.end))
     more: list[Span] = []
-    for number, part in parts:
-        if part.kind is Kind.OPAQUE:
-            continue
-        last = 0
-        for match in index.find(part.text):
-            start, end = (0, len(part.text)) if part.kind is Kind.NUMBER else (match.start, match.end)
-            if start >= last and not any(start < to and at < end for at, to in taken.get(number, ())):
-                speaker = speaker_of[match.known.text]
-                more.append(Span(number, start, end, "tokenize", speaker.finding, speaker.findings))
-                last = end
+    last: dict[int, int] = {}
+    given = list(parts)
+    for at, match in index.find_in([part.text for _, part in given]):
+        number, part = given[at]
+        start, end = (0, len(part.text)) if part.kind is Kind.NUMBER else (match.start, match.end)
+        if start >= last.get(number, 0) and not any(start < to and at_ < end for at_, to in taken.get(number, ())):
+            speaker = speaker_of[match.known.text]
+            more.append(Span(number, start, end, "tokenize", speaker.finding, speaker.findings))
+            last[number] = end
     return more
 
 
@@ -140,7 +139,8 @@ def leftovers(parts: Sequence[Part], edits: Sequence[Edit], texts: Iterable[tupl
         after = apply_edits(parts[part].text, by_part.get(part, ()))
         index = Index()
         for value in values:
-            index.add(Known(value, number=False, origin=Origin()))
-        if index.find(after):
+            if value in after:  # an index costs more to make than this; it says whether the value stands alone
+                index.add(Known(value, number=False, origin=Origin()))
+        if index and index.find(after):
             return True
     return False

@@ -62,7 +62,7 @@ def plain(block: Block, past: Past, *, guarded: bool) -> bool:
         if index.wholes or index.find(surface.decode("utf-8", "replace")):
             return False
         shortest = _SHORT_RUN
-        if any(index.find(view.text) for view in rough(surface.decode("utf-8", "replace")) if view.text):
+        if any(index.find_in([view.text or "" for view in rough(surface.decode("utf-8", "replace"))])):
             return False
     runs = surface.translate(_RUN_BYTES).split()
     return not any(tells(run, opaque=guarded) for run in runs if len(run) >= shortest)
@@ -78,22 +78,22 @@ def encoded(parts: Iterable[tuple[int, Part]]) -> list[Encoded]:
     ]
 
 
-def sightings(parts: Collection[tuple[int, Part]], runs: Iterable[Encoded], past: Past) -> Iterator[Sighting]:
+def sightings(parts: Sequence[tuple[int, Part]], runs: Iterable[Encoded], past: Past) -> Iterator[Sighting]:
     """Give the session's own tokens and known values in these parts and in what their encoded runs decode to."""
     for number, part in parts:
         if part.kind is Kind.OPAQUE:
             yield Sighting(Finding(number, 0, 0, OPAQUE, "wire"))
-        else:
-            for start, end, known, state in _seen(part.text, past):
-                yield from _labelled(number, start, end, known, state, "exact")
+    for at, start, end, known, state in _seen([part.text for _, part in parts], past):
+        yield from _labelled(parts[at][0], start, end, known, state, "exact")
     sighted: set[tuple[int, int, int, int]] = set()
+    runs = list(runs)
     for run in runs:
-        at = run.decoding
-        if at.beyond:
+        if run.decoding.beyond:
             yield Sighting(Finding(run.part, 0, 0, OPAQUE, "wire"))
-        for _, _, known, state in _seen(at.text or "", past):
-            sighted.add((run.part, at.start, at.end, id(known)))
-            yield from _labelled(run.part, at.start, at.end, known, state, at.form)
+    for number, _, _, known, state in _seen([run.decoding.text or "" for run in runs], past):
+        run, at_ = runs[number], runs[number].decoding
+        sighted.add((run.part, at_.start, at_.end, id(known)))
+        yield from _labelled(run.part, at_.start, at_.end, known, state, at_.form)
     for number, view, known in _glued(parts, past):
         if (number, view.start, view.end, id(known)) not in sighted:
             yield from _labelled(number, view.start, view.end, known, RAW, view.form)
@@ -103,25 +103,34 @@ def _glued(parts: Iterable[tuple[int, Part]], past: Past) -> Iterator[tuple[int,
     """Give the known values in runs that something is glued to."""
     index = past.index
     if index:
-        for number, part in parts:
-            for view in rough(part.text):
-                for found in index.find(view.text or ""):
-                    yield number, view, found.known
+        views = [(number, view) for number, part in parts for view in rough(part.text)]
+        for at, found in index.find_in([view.text or "" for _, view in views]):
+            number, view = views[at]
+            yield number, view, found.known
 
 
-def _seen(text: str, past: Past) -> Iterator[tuple[int, int, Known, State]]:
-    vault, index = past.vault, past.index
-    if "[" in text and vault.tokens:
-        for match in TOKEN.finditer(text):
-            known = vault.of_token(match.group())
-            if known is not None:
-                yield match.start(), match.end(), known, TOKENISED
+def _seen(texts: Sequence[str], past: Past) -> Iterator[tuple[int, int, int, Known, State]]:
+    """Give text, start, end, value and state of each own token and known value."""
+    index = past.index
+    if past.vault.tokens:
+        yield from _own_tokens(texts, past)
+    if index.wholes:
+        for at, text in enumerate(texts):
+            whole = index.whole(text)
+            if whole is not None:
+                yield at, 0, len(text), whole, RAW
     if index:
-        whole = index.whole(text)
-        if whole is not None:
-            yield 0, len(text), whole, RAW
-        for found in index.find(text):
-            yield found.start, found.end, found.known, RAW
+        for at, found in index.find_in(texts):
+            yield at, found.start, found.end, found.known, RAW
+
+
+def _own_tokens(texts: Sequence[str], past: Past) -> Iterator[tuple[int, int, int, Known, State]]:
+    for at, text in enumerate(texts):
+        if "[" in text:
+            for match in TOKEN.finditer(text):
+                known = past.vault.of_token(match.group())
+                if known is not None:
+                    yield at, match.start(), match.end(), known, TOKENISED
 
 
 def _labelled(part: int, start: int, end: int, known: Known, state: State, form: str) -> Iterator[Sighting]:
