@@ -273,6 +273,11 @@ class Policy:
         return RuleIndex(self.rules)
 
     @cached_property
+    def combined_facts(self) -> frozenset[str]:
+        """The facts of `core.combined` that some condition asks for; they are worked out for every message."""
+        return frozenset(name for name in self.facts_used if " " in name and name != PRESENT)
+
+    @cached_property
     def exempt(self) -> Mapping[str, tuple[Exemption, ...]]:
         """The exceptions, by the rule they are from."""
         by_rule: dict[str, tuple[Exemption, ...]] = {}
@@ -872,6 +877,29 @@ def source_of(policy: Policy, endpoint: Endpoint, _facts: Facts | None = None) -
         if place is None:
             return name
         name, places = place.name, place.narrower
+
+
+def read_at(policy: Policy, endpoint: Endpoint) -> tuple[frozenset[str], bool, frozenset[str]]:
+    """Return the sources that what comes from `endpoint` counts as read from, whether it is untrusted, and known keys.
+
+    These are the one that names it with those around it, and every other that it may be. A narrower source is as
+    untrusted as the wider one. The keys are those that the sources' `fields` spell out.
+    """
+    places = list(_read(policy.sources, endpoint, maybe=False))
+    names = frozenset(place.name for place in places)
+    keys = frozenset(name for place in places for name in place.names)
+    return names or frozenset({UNLISTED}), any(place.untrusted for place in places), keys
+
+
+def _read(places: Iterable[Place], endpoint: Endpoint, *, maybe: bool) -> Iterator[Place]:
+    named = False
+    for place in places:
+        covers = place.covers(endpoint)
+        unsure = not covers and _unsure(place, endpoint)
+        if unsure or (covers and (maybe or not named)):
+            yield place
+            yield from _read(place.narrower, endpoint, maybe=maybe or unsure)
+        named = named or covers
 
 
 def sink_of(policy: Policy, endpoint: Endpoint, facts: Facts) -> Route:

@@ -1,12 +1,15 @@
 """What a session has seen: its taint, and what upstreams gave it or got from it."""
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 
 import orjson
 
 from dlp.core.label import DataClass, Label, State
 from dlp.core.ports import Store
 from dlp.engine.vault import Origin
+
+_KINDS = ("issued", "sent", "escaped", "coarse", "read", "prints")
 
 
 class Ledger:
@@ -21,7 +24,7 @@ class Ledger:
         self._scope = scope
         self._stamp: object = None
         self._taint: dict[Label, Origin] = {}
-        self._marks: dict[str, set[bytes]] = {"issued": set(), "sent": set(), "escaped": set(), "coarse": set()}
+        self._marks: dict[str, set[bytes]] = {kind: set() for kind in _KINDS}
 
     def refresh(self, stamp: object) -> None:
         """Take up what other workers wrote; `stamp` is the store's, taken for this message."""
@@ -61,10 +64,14 @@ class Ledger:
     def marked(self, kind: str, mark: bytes) -> bool:
         """Return whether something was marked.
 
-        Kinds: `issued` by an upstream, `sent` to one as a token, `escaped` on entry, and `coarse`, a class of which
-        there were too many values to follow one by one.
+        Kinds: `issued` by an upstream, `sent` to one as a token, `escaped` on entry, `coarse`, a class of which there
+        were too many values to follow one by one, and what `engine.combining` keeps: `read`, and `prints` of it.
         """
         return mark in self._marks[kind]
+
+    def marks(self, kind: str) -> AbstractSet[bytes]:
+        """Return all that was marked so."""
+        return self._marks[kind]
 
     def any_marked(self, kind: str) -> bool:
         """Return whether anything was marked so."""

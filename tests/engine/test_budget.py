@@ -1,22 +1,77 @@
-from dlp.engine.budget import Budget, Spent
+"""What a session may use up."""
+
+import pytest
+
+from dlp.core.policy import Limits
+from dlp.engine.budget import Budget
+from dlp.stores.memory import MemoryStore
+from dlp.testing.wall import Clock
 
 
-def test_what_a_session_uses_up_adds_up():
-    budget = Budget()
-    budget.count("s", calls=1)
-    budget.count("s", calls=1, resolved=5, guesses=2)
-    assert budget.spent("s") == Spent(calls=2, resolved=5, guesses=2)
+def made() -> tuple[Budget, Clock, MemoryStore]:
+    clock, store = Clock(1000.0), MemoryStore()
+    return Budget(store, clock), clock, store
 
 
-def test_sessions_are_counted_apart():
-    budget = Budget()
-    budget.count("s", calls=1)
-    assert budget.spent("t") == Spent()
+def over(budget: Budget, limits: Limits, session: str = "s", *, call: bool = True) -> str:
+    found = budget.spend(session, limits, call=call)
+    return "" if found is None else found.title
 
 
-def test_a_forgotten_session_has_used_nothing():
-    budget = Budget()
-    budget.count("s", calls=1)
-    budget.drop("s")
-    budget.drop("t")
-    assert budget.spent("s") == Spent()
+def test_without_limits_nothing_is_counted():
+    budget, _, store = made()
+    assert not over(budget, Limits())
+    assert store.take_number("s", "calls") == 1
+
+
+def test_calls_are_counted_for_each_session_and_a_restart_gives_none_back():
+    budget, clock, store = made()
+    limits = Limits(calls=2)
+    assert [over(budget, limits) for _ in range(3)] == ["", "", "This session has used up its requests"]
+    assert not over(budget, limits, "t")
+    assert over(Budget(store, clock), limits) == "This session has used up its requests"
+
+
+def test_answers_are_no_calls():
+    budget, _, _ = made()
+    limits = Limits(calls=1, per_minute=1)
+    assert not any(over(budget, limits, call=False) for _ in range(3))
+    assert not over(budget, limits)
+
+
+def test_the_rate_is_that_of_the_last_minute_and_says_when_there_is_room_again():
+    budget, clock, store = made()
+    limits = Limits(per_minute=2, calls=4)
+    assert not over(budget, limits)
+    clock.now += 30
+    assert not over(budget, limits)
+    refused = budget.spend("s", limits, call=True)
+    assert refused is not None
+    assert refused.retryable
+    assert "30 s" in refused.following
+    assert not over(budget, limits, "t")
+    clock.now += 30
+    assert not over(budget, limits)
+    assert store.take_number("s", "calls") == 4  # what was refused for its rate was none
+
+
+def test_the_time_begins_with_the_first_request_and_outlives_a_restart():
+    budget, clock, store = made()
+    limits = Limits(duration=30)
+    assert not over(budget, limits)
+    clock.now += 29
+    assert not over(budget, limits)
+    clock.now += 1
+    assert over(budget, limits) == "The time of this session is over"
+    assert over(Budget(store, clock), limits, call=False) == "The time of this session is over"
+    assert not over(budget, limits, "t")
+
+
+def test_a_bounded_number_of_sessions_is_remembered(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("dlp.engine.budget._MOST_REMEMBERED", 2)
+    budget, clock, _ = made()
+    limits = Limits(per_minute=1, duration=1000)
+    for session in ("a", "b", "c", "d"):
+        assert not over(budget, limits, session)
+        clock.now += 61
+    assert over(budget, Limits(duration=100), "a") == "The time of this session is over"
