@@ -16,6 +16,7 @@ class Case:
     flows: tuple[Flow, ...]
     facts: Facts = field(default_factory=dict)
     reviewed: frozenset[str] = frozenset()
+    now: float | None = None
 
     def having(
         self,
@@ -28,19 +29,20 @@ class Case:
             self.flows if flows is None else tuple(flows),
             self.facts if facts is None else {**self.facts, **facts},
             self.reviewed if reviewed is None else frozenset(reviewed),
+            self.now,
         )
 
 
 def ruled(policy: Policy, case: Case) -> Decision:
     """Return the decision on a case."""
-    return decide(policy, case.flows, case.facts, reviewed=case.reviewed)
+    return decide(policy, case.flows, case.facts, now=case.now, reviewed=case.reviewed)
 
 
 def case_of(policy: Policy, test: RuleTest) -> Case:
     """Return the case that a rule test without a real body gives."""
-    facts = facts_for(test)
+    facts = facts_for(test, policy)
     if test.direction is Direction.INBOUND:
         route = Route(source_of(policy, test.endpoint), SANDBOX)
     else:
         route = sink_of(policy, test.endpoint, facts)
-    return Case(flows_for(policy, test, route), facts, test.reviewed_by)
+    return Case(flows_for(policy, test, route), facts, test.reviewed_by, test.at)

@@ -8,10 +8,24 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dlp.core.combined import UNTRUSTED, kind_of
 from dlp.core.errors import PolicyError
-from dlp.core.label import DERIVED, OPAQUE, RAW, SANDBOX, TOKENISED, DataClass, Label, State, Tracking
+from dlp.core.label import DERIVED, OPAQUE, RAW, SANDBOX, TOKENISED, DataClass, Label, State, Tracking, ancestors
 from dlp.core.message import Direction, Endpoint, Fact, Facts
-from dlp.core.policy import TRANSFORMS, Decision, Flow, Policy, Route, Verdict, decide, leading, sink_of, source_of
+from dlp.core.policy import (
+    TRANSFORMS,
+    Decision,
+    Flow,
+    Place,
+    Policy,
+    Route,
+    Verdict,
+    decide,
+    leading,
+    sink_of,
+    source_of,
+)
+from dlp.policy.exceptions import moment
 from dlp.policy.paths import parse_url
 from dlp.strict_yaml import (
     Node,
@@ -19,24 +33,28 @@ from dlp.strict_yaml import (
     Sequence,
     YamlError,
     expect_choice,
+    expect_integer,
     expect_list,
     expect_map,
     expect_text,
     expect_texts,
     fail,
+    kind,
     load,
     plain,
 )
 
+_PAST = ("read", "untrusted", "traced", "at")
 _VERDICTS = (*(verdict.name.lower() for verdict in Verdict), *TRANSFORMS)
 
 
 @dataclass(frozen=True, slots=True)
 class GivenLabel:
-    """A label that a message or a session has; `part` is where in the message it was found."""
+    """A label that a message or a session has; `part` is where in the message, `count` on how many distinct values."""
 
     label: Label
     part: str = ""
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +69,12 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class RuleTest:
-    """One test. `body` is the kind of a real body (`json` or `text`), "" where the labels are given instead."""
+    """One test. `body` is the kind of a real body (`json` or `text`), "" where the labels are given instead.
+
+    `read` are sources that the session has read from, besides those of its taint; `untrusted`, that it has read
+    untrusted content in the clear, and `traced` the facts whose values come from there. `at` is the time of the test in
+    seconds since the epoch; without one, no exception holds.
+    """
 
     name: str
     place: str
@@ -67,6 +90,10 @@ class RuleTest:
     labels: tuple[GivenLabel, ...] = ()
     body: str = ""
     content: object = field(default=None, repr=False)
+    read: tuple[str, ...] = ()
+    untrusted: bool = False
+    traced: tuple[str, ...] = ()
+    at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +130,7 @@ def _test(node: Node) -> RuleTest:
     keys = expect_map(node, "test", ("name", "given", "message", "expect"), need=("name", "message", "expect"))
     name = expect_text(keys["name"], "test: name")
     what = f"test {name}"
-    given_keys = ("agent", "purpose", "trusted", "taint", "reviewed_by")
+    given_keys = ("agent", "purpose", "trusted", "taint", "reviewed_by", *_PAST)
     given = expect_map(keys["given"], f"{what}: given", given_keys) if "given" in keys else {}
     message_keys = ("outbound", "inbound", "facts", "labels", "json", "text")
     message = expect_map(keys["message"], f"{what}: message", message_keys)
@@ -113,6 +140,11 @@ def _test(node: Node) -> RuleTest:
     bodies = [key for key in ("json", "text") if key in message]
     if len(bodies) + ("labels" in message) > 1:
         fail(keys["message"], f"{what}: message: expected one of labels, json and text")
+    told = next((key for key in _PAST if key in given), "")
+    if bodies and told:
+        fail(
+            given[told], f"{what}: given: {told} goes with a message that is given by its labels, not with a real body"
+        )
     way = ways[0]
     return RuleTest(
         name=name,
@@ -131,7 +163,18 @@ def _test(node: Node) -> RuleTest:
         labels=tuple(_labels(message["labels"], f"{what}: labels")) if "labels" in message else (),
         body=bodies[0] if bodies else "",
         content=plain(message[bodies[0]]) if bodies else None,
+        read=expect_texts(given["read"], f"{what}: read") if "read" in given else (),
+        untrusted="untrusted" in given and _yes(given["untrusted"], f"{what}: untrusted"),
+        traced=expect_texts(given["traced"], f"{what}: traced") if "traced" in given else (),
+        at=moment(given["at"], f"{what}: at") if "at" in given else None,
     )
+
+
+def _yes(node: Node, what: str) -> bool:
+    value = node.value if isinstance(node, Scalar) else None
+    if not isinstance(value, bool):
+        fail(node, f"{what}: expected true or false, got {kind(node)}")
+    return value
 
 
 def _endpoint(node: Node, what: str) -> Endpoint:
@@ -163,10 +206,11 @@ def _facts(node: Node, what: str) -> dict[str, Fact]:
 
 def _labels(node: Node, what: str) -> Iterable[GivenLabel]:
     for item in expect_list(node, what):
-        keys = expect_map(item, what, ("data", "state", "from", "part"), need=("data",))
-        text = {key: expect_text(value, f"{what}: {key}") for key, value in keys.items()}
+        keys = expect_map(item, what, ("data", "state", "from", "part", "count"), need=("data",))
+        text = {key: expect_text(value, f"{what}: {key}") for key, value in keys.items() if key != "count"}
+        count = expect_integer(keys["count"], f"{what}: count") if "count" in keys else 1
         label = Label(DataClass(text["data"]), State(text.get("state", RAW)), text.get("from", SANDBOX))
-        yield GivenLabel(label, text.get("part", ""))
+        yield GivenLabel(label, text.get("part", ""), count)
 
 
 def _expected(node: Node, what: str) -> Expected:
@@ -191,16 +235,20 @@ def ruling_for(policy: Policy, test: RuleTest) -> Decision:
     for label in (*test.taint, *(given.label for given in test.labels)):
         if label.data_class not in policy.classes:
             raise PolicyError(f"{test.place}: test {test.name}: the policy defines no class {label.data_class}")
-    facts = facts_for(test)
+    facts = facts_for(test, policy)
     if test.direction is Direction.INBOUND:
         route = Route(source_of(policy, test.endpoint), SANDBOX)
     else:
         route = sink_of(policy, test.endpoint, facts)
-    return decide(policy, flows_for(policy, test, route), facts, reviewed=test.reviewed_by)
+    return decide(policy, flows_for(policy, test, route), facts, now=test.at, reviewed=test.reviewed_by)
 
 
-def facts_for(test: RuleTest) -> Facts:
-    """Return the facts of a test: what the message and the orchestrator state, then what the proxy itself does."""
+def facts_for(test: RuleTest, policy: Policy | None = None) -> Facts:
+    """Return the facts of a test: what the message and the orchestrator state, then what the proxy itself does.
+
+    With `policy`, those that it works out of labels and of what the session has read are among them, where they are
+    asked for.
+    """
     endpoint = test.endpoint
     scheme, _, authority = endpoint.upstream.partition("://")
     host, _, port = authority.rpartition(":")
@@ -220,7 +268,47 @@ def facts_for(test: RuleTest) -> Facts:
         named["agent"] = test.agent
     if test.purpose:
         named["purpose"] = test.purpose
-    return {**test.facts, **test.trusted, **stated, **named}
+    known = {**test.facts, **test.trusted, **stated, **named}
+    return known if policy is None else {**known, **_worked_out(policy, test, known)}
+
+
+def _worked_out(policy: Policy, test: RuleTest, known: Facts) -> dict[str, Fact]:
+    """Return the facts of `core.combined` that some rule asks for; what cannot be told is left out."""
+    read = {*test.read, *(label.source for label in test.taint)}
+    sources = {wider for name in read for wider in ancestors(name)}
+    told = [label for label in test.taint if label.state != TOKENISED]
+    untrusted = test.untrusted or any(place.untrusted and place.name in sources for place in _all(policy.sources))
+    found: dict[str, Fact | None] = {}
+    for name in policy.facts_used:
+        kind_, of = kind_of(name)
+        if name == UNTRUSTED:
+            found[name] = untrusted
+        elif kind_ == "distinct":
+            found[name] = _distinct(policy, test, of)
+        elif kind_ == "from":
+            found[name] = of in sources
+        elif kind_ == "data":
+            found[name] = any(of in ancestors(label.data_class) for label in told)
+        elif kind_ == "traced":
+            found[name] = None if untrusted and of not in known else of in test.traced
+    return {name: fact for name, fact in found.items() if fact is not None}
+
+
+def _distinct(policy: Policy, test: RuleTest, data_class: str) -> int | None:
+    """Return how many distinct values of a class the message has; None where some cannot be seen."""
+    opaque = any(given.label.data_class == OPAQUE for given in test.labels)
+    carried = test.direction is Direction.OUTBOUND and any(
+        data_class in ancestors(label.data_class) and _carried(policy, label, opaque=opaque) for label in test.taint
+    )
+    if opaque or carried:
+        return None
+    return sum(given.count for given in test.labels if data_class in ancestors(given.label.data_class))
+
+
+def _all(places: Iterable[Place]) -> Iterable[Place]:
+    for place in places:
+        yield place
+        yield from _all(place.narrower)
 
 
 def flows_for(policy: Policy, test: RuleTest, route: Route) -> tuple[Flow, ...]:
