@@ -378,6 +378,7 @@ def test_monitor_mode_records_and_lets_pass_and_taint_says_what_really_entered()
 
 def test_a_clean_message_writes_nothing_but_its_audit_entry(shared: Wall, monkeypatch: pytest.MonkeyPatch):
     session = shared.open()
+    shared.receive(session, "GET https://crm.test/x", json={})  # that it has read from there at all is recorded once
 
     def refuse(*_: object) -> object:
         raise Planted
