@@ -32,4 +32,7 @@ def test_the_policies_in_the_pages_of_packs_load(tmp_path: Path):
     for number, block in enumerate(blocks):
         (tmp_path / f"{number}.yaml").write_text(block)
     assert blocks
-    assert [load_policy(tmp_path / f"{number}.yaml", packs=RULES).name for number in range(len(blocks))] == ["Shop"]
+    assert [load_policy(tmp_path / f"{number}.yaml", packs=RULES).name for number in range(len(blocks))] == [
+        "Clinic",
+        "Shop",
+    ]

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dlp.core.combined import UNTRUSTED, distinct
 from dlp.core.label import DERIVED, MASKED, OPAQUE, RAW, SANDBOX, TOKENISED
 from dlp.core.message import Fact
 from dlp.core.policy import Flow, Policy, Route, Verdict, decide, strictness
@@ -69,6 +70,9 @@ FACTS: dict[str, list[Fact]] = {
     "direction": ["inbound", "outbound"],
     "purpose": ["", "care"],
     "opaque": [True, False],
+    UNTRUSTED: [True, False],
+    distinct("pii"): [0, 101],
+    distinct("pii.card"): [0, 11],
 }
 _facts = st.fixed_dictionaries({}, optional={name: st.sampled_from(values) for name, values in FACTS.items()})
 
@@ -78,10 +82,14 @@ def test_a_pack_beside_another_never_makes_a_decision_laxer(first: str, second: 
     alone, both = _policy(first), _policy(first, second)
 
     @settings(max_examples=60, deadline=None, database=None)
-    @given(_flows(alone), _facts, st.sampled_from([frozenset[str](), frozenset({"anna"})]))
-    def holds(flow: Flow, facts: dict[str, Fact], reviewed: frozenset[str]) -> None:
-        before, after = (decide(policy, [flow], facts, reviewed=reviewed).rulings[0] for policy in (alone, both))
-        assert strictness(after) >= strictness(before)
+    @given(
+        st.lists(_flows(alone), min_size=1, max_size=3),
+        _facts,
+        st.sampled_from([frozenset[str](), frozenset({"anna"})]),
+    )
+    def holds(flows: list[Flow], facts: dict[str, Fact], reviewed: frozenset[str]) -> None:
+        before, after = (decide(policy, flows, facts, reviewed=reviewed).rulings for policy in (alone, both))
+        assert all(strictness(b) >= strictness(a) for a, b in zip(before, after, strict=True))
 
     holds()
 
