@@ -72,11 +72,7 @@ def note(policy: Policy, given: Reading, parts: Sequence[Part], spans: Iterable[
     for span in spans:
         hidden.setdefault(span.part, []).append(span)
     clear = [_clear(part, hidden.get(number, ())) for number, part in enumerate(parts)]
-    shown = [
-        text
-        for part, text in zip(parts, clear, strict=True)
-        if part.kind is Kind.OPAQUE or (text.strip() and not (part.kind is Kind.KEY and part.text in given.names))
-    ]
+    shown = [text for part, text in zip(parts, clear, strict=True) if _says(part, text, given.names)]
     if not shown:
         return
     ledger.mark(READ, [_IS_UNTRUSTED])
@@ -88,6 +84,31 @@ def note(policy: Policy, given: Reading, parts: Sequence[Part], spans: Iterable[
             ledger.mark(READ, [_UNPRINTED])
         else:
             ledger.mark(PRINTS, prints)
+
+
+_FRAMING = {
+    "header/content-type": re.compile(
+        r"(?:application/(?:problem\+)?json|application/(?:xml|x-ndjson)|text/(?:plain|html|csv|xml))"
+        r"(?:; ?charset=(?i:utf-8|us-ascii|iso-8859-1))?"
+    ),
+    "header/cache-control": re.compile(r"(?:no-cache|no-store|private|public|must-revalidate|max-age=[0-9]{1,9}|, ?)+"),
+    "header/last-modified": re.compile(
+        r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT"
+    ),
+    "header/vary": re.compile(r"(?i:accept|accept-encoding|accept-language|origin|cookie|authorization|, ?)+"),
+    "header/x-content-type-options": re.compile(r"nosniff"),
+}
+"""Headers in which nobody can say anything, where they are of this form."""
+
+
+def _says(part: Part, clear: str, names: Collection[str]) -> bool:
+    """Return whether a part tells the sandbox something that whoever wrote the content could choose."""
+    if part.kind is Kind.OPAQUE:
+        return True
+    if not clear.strip() or (part.kind is Kind.KEY and part.text in names):
+        return False
+    framing = _FRAMING.get(part.path)
+    return framing is None or not framing.fullmatch(part.text)
 
 
 def _clear(part: Part, spans: Iterable[Span]) -> str:
