@@ -7,7 +7,7 @@ the addons choose raw tunnels, DNS and eager connections. What is used is below 
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from dlp.config import Limits
 from dlp.core.errors import DlpError
 from dlp.core.outcome import Outcome
 from dlp.core.ports import Clock, Random
-from dlp.engine.pipeline import Call, Classify, Engine, Hold, Run, Wait
+from dlp.engine.pipeline import Call, Engine, Hold, Run, Wait
 from dlp.engine.sessions import SessionInfo
 
 
@@ -78,6 +78,11 @@ class HttpProxy:
         name = server.sockets[0].getsockname()
         return str(name[0]), int(name[1])
 
+    def renew(self, engine: Engine, pool: Pool | None) -> None:
+        """Judge every message from now on with another engine and other workers; those being judged keep theirs."""
+        self.engine = engine
+        self._pool = pool
+
     async def close(self) -> None:
         """Stop listening and end every connection."""
         for server in self._servers:
@@ -112,16 +117,22 @@ class HttpProxy:
         """Answer a request to the proxy's own host."""
         return await own_host.serve(self.engine, self._clock, call, method, target)
 
-    async def finish(self, run: Run, wait: Wait) -> Outcome:
+    def finish(self, run: Run, wait: Wait) -> Coroutine[Any, Any, Outcome]:
         """Drive a judgement that has to wait to its end; what goes wrong while waiting is the engine's to refuse."""
+        # Taken now: a policy that is taken up meanwhile has other classes, and its own workers to look for them.
+        return self._finish(run, wait, self.engine, self._pool)
+
+    async def _finish(self, run: Run, wait: Wait, engine: Engine, pool: Pool | None) -> Outcome:
         try:
             while True:
                 try:
                     if isinstance(wait, Hold):
                         await self._hold(wait)
                         answer = None
+                    elif pool is None:
+                        answer = engine.classifier.classify(wait.parts)
                     else:
-                        answer = await self._classify(wait)
+                        answer = await pool.classify(wait.parts, self.limits.classify)
                 except (DlpError, TimeoutError) as error:
                     wait = run.throw(error)
                 else:
@@ -131,11 +142,6 @@ class HttpProxy:
             return outcome
         finally:
             run.close()
-
-    async def _classify(self, wait: Classify) -> Any:
-        if self._pool is None:
-            return self.engine.classifier.classify(wait.parts)
-        return await self._pool.classify(wait.parts, self.limits.classify)
 
     async def _hold(self, hold: Hold) -> None:
         await asyncio.sleep(0.01)  # so that an engine which asks again at once cannot hold the loop

@@ -72,6 +72,11 @@ class Pool:
         findings: list[Finding] = future.result()
         return findings
 
+    def retire(self) -> None:
+        """Take no more tasks, and end the workers once those that were given are done; waits for it."""
+        self._processes.close()  # type: ignore[no-untyped-call]
+        self._processes.join()
+
     def close(self) -> None:
         """End all workers at once."""
         self._processes.stop()  # type: ignore[no-untyped-call]

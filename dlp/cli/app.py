@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dlp.cli.shipped import PACKS
 from dlp.cli.state import audit_file, key_file, store_file
@@ -16,6 +16,7 @@ from dlp.engine.audit import Audit
 from dlp.engine.classify import MODEL_ENTITIES, Classifier, ClassifierConfig, build_classifier
 from dlp.engine.keys import load_key
 from dlp.engine.pipeline import Engine
+from dlp.engine.reload import accept, check_rollback
 from dlp.engine.sessions import Sessions
 from dlp.hooks.host import Host, load_host
 from dlp.policy.load import load_policy
@@ -70,6 +71,13 @@ def build(settings: Settings, *, clock: Clock = time.time, random: Random = os.u
     except BaseException:
         store.close()
         raise
+    try:
+        check_rollback(store, policy)
+        accept(store, policy, clock())
+    except BaseException:
+        audit.close()
+        store.close()
+        raise
     sessions = Sessions(store, key, clock, random)
     approvals = Approvals(store, clock, random)
     engine = Engine(
@@ -85,6 +93,44 @@ def build(settings: Settings, *, clock: Clock = time.time, random: Random = os.u
         hold=settings.limits.hold,
     )
     return App(settings, store, sessions, approvals, audit, policy, host, classifier, classifying, engine)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a policy needs beside itself; made before it is taken up, so that taking it up cannot fail."""
+
+    policy: Policy
+    host: Host
+    classifier: Classifier
+    classifying: ClassifierConfig
+
+
+def prepare(app: App, policy: Policy) -> Prepared:
+    """Return what another policy needs: what the running one has, unless its classes or the model differ.
+
+    Raises:
+        ConfigError: only the language model, which is not in use, could find some of its classes.
+        PluginError: a plugin cannot be loaded for it.
+
+    """
+    classifying = classifier_config(app.settings, policy)
+    if classifying == app.classifying:
+        return Prepared(policy, app.host, app.classifier, classifying)
+    host, classifier = load_host(classifying.plugins), build_classifier(classifying)
+    _check_model(app.settings, policy, classifier)
+    return Prepared(policy, host, classifier, classifying)
+
+
+def renewed(app: App, ready: Prepared) -> App:
+    """Return the proxy's parts with another policy; sessions, approvals, store and log are the same."""
+    return replace(
+        app,
+        policy=ready.policy,
+        host=ready.host,
+        classifier=ready.classifier,
+        classifying=ready.classifying,
+        engine=app.engine.renewed(ready.policy, ready.host, ready.classifier),
+    )
 
 
 def classifier_config(settings: Settings, policy: Policy) -> ClassifierConfig:

@@ -16,6 +16,7 @@ import typer
 from dlp.adapters import ca
 from dlp.cli.app import plugin_settings
 from dlp.cli.common import CONFIG, FINDINGS, Config, Json, say_json, say_table
+from dlp.cli.enforced import told
 from dlp.cli.listening import address
 from dlp.cli.shipped import PACKS
 from dlp.cli.state import admin_socket, audit_file, key_file, store_file
@@ -91,6 +92,20 @@ def check_policy(settings: Settings) -> Iterator[Finding]:
     policy = load_policy(settings.policy, packs=PACKS)
     mode = ", in monitor mode: nothing is refused" if policy.monitor else ""
     yield Finding("policy", WARN if policy.monitor else OK, f"{policy.name}, {len(policy.rules)} rules{mode}")
+
+
+def check_enforced(settings: Settings) -> Iterator[Finding]:
+    """Say whether a running proxy enforces the policy that stands in the files."""
+    if not _answers(admin_socket(settings)):
+        return
+    health = told(settings)
+    if error := health.get("reload_error"):
+        last = f"{health.get('policy')} version {health.get('version') or '(none)'}"
+        says = f"the policy was changed and not taken up; the last good one stays ({last}): {error}"
+        yield Finding("enforced", FAIL, says, "mend it, or, for a rollback, run `dlp rules accept --force`")
+    elif health:
+        version = health.get("version") or "(none)"
+        yield Finding("enforced", OK, f"{health.get('policy')} version {version} ({str(health.get('digest'))[:12]})")
 
 
 def check_plugins(settings: Settings) -> Iterator[Finding]:
@@ -257,6 +272,7 @@ def _leads_out(family: socket.AddressFamily, place: str) -> bool:
 
 CHECKS: Sequence[Check] = (
     check_policy,
+    check_enforced,
     check_plugins,
     check_model,
     check_state,

@@ -168,7 +168,13 @@ def _say_coverage(shown: Sequence[Seen]) -> None:
             str(one.won),
             str(one.missed),
             "\n".join(f"{branch.needs}: {branch.met} met, {branch.unmet} unmet" for branch in one.branches),
-            "✓" if one.whole else "both ways, not every branch" if one.both_ways else "one way" if one.matched else "never",
+            "✓"
+            if one.whole
+            else "both ways, not every branch"
+            if one.both_ways
+            else "one way"
+            if one.matched
+            else "never",
         )
         for one in shown
     ]

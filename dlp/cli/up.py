@@ -19,8 +19,10 @@ from dlp.adapters.http_tls import bundle_authorities
 from dlp.adapters.pool import Pool
 from dlp.adapters.resolver import Resolver
 from dlp.cli.app import App, build
+from dlp.cli.enforced import tell
 from dlp.cli.environment import environment, proxy_url
 from dlp.cli.listening import announce, withdraw
+from dlp.cli.reloading import Running
 from dlp.cli.state import admin_socket
 from dlp.config import Settings
 from dlp.core.errors import ConfigError
@@ -71,29 +73,33 @@ async def _serve(app: App) -> None:
         raise ConfigError(
             f"{settings.path}: listen: {settings.http.host}:{settings.http.port}: cannot listen: {error.strerror}"
         ) from None
+    running = Running(app, proxy, pool)
     try:
         api = admin_app(
             app.sessions,
             app.approvals,
-            trusted=lambda: app.policy.trusted,
+            trusted=lambda: running.app.policy.trusted,
             needs=lambda session, secret: _needs(session, secret, host, port, files),
-            health=lambda: {"policy": app.policy.name, "digest": app.policy.digest},
+            health=running.health,
         )
         async with serving(api, admin_socket(settings)):
             announce(settings, host, port)
+            tell(settings, running.health())
             sys.stdout.write(
                 f"dlp: ready on {host}:{port}, policy {app.policy.name!r} version {app.policy.version} "
                 f"({app.policy.digest[:12]})\n"
             )
             sys.stdout.flush()
             threading.Thread(target=_warm, args=(app, pool), name="warm", daemon=True).start()
+            following = asyncio.create_task(running.follow())
             try:
                 await _until_told()
             finally:
+                following.cancel()
                 withdraw(settings)
     finally:
         await proxy.close()
-        pool.close()
+        running.close()
 
 
 def _bound(app: App) -> SessionInfo | None:
