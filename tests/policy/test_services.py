@@ -103,3 +103,14 @@ def test_a_plugin_brings_no_permissions(tmp_path: Path):
     (tmp_path / "catalog.yaml").write_text("services: {crm: {at: 'https://crm.test/**', allow: [read]}}\n")
     with pytest.raises(PolicyError, match="rules belong into a policy"):
         load_policy(tmp_path / "policy.yaml", packs=RULES, catalogs=[tmp_path / "catalog.yaml"])
+
+
+def test_the_storys_limits_end_a_session():
+    wall = Wall(STORY, packs=RULES)
+    session = wall.open()
+    assert all(wall.send(session, "GET https://status.test/").passed for _ in range(50))
+    assert wall.send(session, "GET https://status.test/").refusal.kind == "limit"
+    late = wall.open()
+    assert wall.send(late, "GET https://status.test/").passed
+    wall.clock.now += 31
+    assert wall.send(late, "GET https://status.test/").refusal.kind == "limit"
