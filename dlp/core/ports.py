@@ -43,7 +43,10 @@ class Pattern:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A pattern that may match in a part, ending at code point `end` of it (half-open); -1 where nobody can say."""
+    """A pattern that may match in a part, ending at code point `end` of it (half-open); -1: anywhere in it.
+
+    In a short text every hit ends at -1.
+    """
 
     part: int
     pattern: str
@@ -52,6 +55,10 @@ class Hit:
 
 type Hits = Sequence[Hit]
 """Where one plugin's patterns may match, by part, then by end."""
+
+
+type Asked = Mapping[str, Confidence] | None
+"""Which findings will be used: the least confidence by entity or class, what is not named not at all; None: all."""
 
 
 class Store(Protocol):

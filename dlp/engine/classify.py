@@ -18,6 +18,7 @@ MODEL_ENTITIES = frozenset({"PERSON", "LOCATION", "NRP", "ORGANIZATION"})
 
 _NOWHERE = Endpoint("", "", "")
 _RANK = {Confidence.LOW: 0, Confidence.MEDIUM: 1, Confidence.HIGH: 2}
+_BANDS = tuple(_RANK)
 _REMEMBERED = 4096
 
 
@@ -36,13 +37,21 @@ class Classifier:
             self._classes.setdefault(spec.name, []).append((spec.name, 0))
             for entity in spec.entities:
                 self._classes.setdefault(entity, []).append((spec.name, least))
+        self._asked = {
+            name: _BANDS[min(least for _, least in classes_of)] for name, classes_of in self._classes.items()
+        }
+        self._lifting = {name for own in host.patterns().values() for pattern in own for name in pattern.lifted_by}
         self._scanner = scanner = Scanner(host.patterns(), cache, enough=self._is_enough, wanted=self._is_wanted)
         self._clean: OrderedDict[object, None] = OrderedDict()
         self.always = scanner.always or bool(host.unpatterned)
         self.needs_model = scanner.slow
 
     def _is_wanted(self, pattern: Pattern) -> bool:
-        return not pattern.finds or pattern.finds in self._classes
+        """Say whether a match can lead to, or lift, a finding that the policy asks for."""
+        if pattern.finds and pattern.finds not in self._classes:
+            return False
+        too_low = pattern.alone is not None and not pattern.lifted_by and not self._is_enough(pattern)
+        return not too_low or pattern.name in self._lifting
 
     def _is_enough(self, pattern: Pattern) -> bool:
         """Say whether a match of this pattern alone could become a finding of the policy."""
@@ -90,7 +99,7 @@ class Classifier:
             return []
         given = tuple(parts)
         message = Message(direction, endpoint, (Block(lambda: given),))
-        return self._mapped(self._host.classify(message, hits))
+        return self._mapped(self._host.classify(message, hits, self._asked))
 
     def warm(self) -> None:
         """Have every classifier load what it loads on first use."""

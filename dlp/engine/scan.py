@@ -229,9 +229,7 @@ class _Compiled:
         ascii_ = [one for one in ascii_ if one[0] in own]
         unicode = [one for one in unicode if one[0] in own]
         self._ascii_once, own = _database(ascii_, hyperscan.HS_FLAG_SINGLEMATCH, cache)
-        self._once, numbers = _database(
-            [one for one in unicode if one[0] in own], hyperscan.HS_FLAG_SINGLEMATCH, cache
-        )
+        self._once, numbers = _database([one for one in unicode if one[0] in own], hyperscan.HS_FLAG_SINGLEMATCH, cache)
         self.numbers = numbers - {odd}
 
     def once(self, surface: bytes) -> hyperscan.Database:

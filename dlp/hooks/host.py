@@ -17,7 +17,7 @@ from dlp.core.finding import Confidence, Finding
 from dlp.core.label import RAW
 from dlp.core.message import Endpoint, Fact, Facts, Message
 from dlp.core.policy import Flow, Ruling
-from dlp.core.ports import AuditEntry, Hits, Pattern, SessionVault, Store
+from dlp.core.ports import Asked, AuditEntry, Hits, Pattern, SessionVault, Store
 from dlp.hooks import spec
 
 GROUP = "dlp"
@@ -77,7 +77,7 @@ class Host:
         """The plugins that classify without patterns, and so have to see every message."""
         return tuple(call.plugin for call in self._calls["classify"] if call.plugin not in self._patterned)
 
-    def classify(self, message: Message, hits: Mapping[str, Hits]) -> list[Finding]:
+    def classify(self, message: Message, hits: Mapping[str, Hits], asked: Asked = None) -> list[Finding]:
         """Return the findings of all classifiers. A plugin with patterns is asked only where one of them may match.
 
         Raises:
@@ -88,7 +88,7 @@ class Host:
         for call in self._calls["classify"]:
             own = hits.get(call.plugin, ())
             if own or call.plugin not in self._patterned:
-                result = _listed(call, Finding, message=message, hits=own)
+                result = _listed(call, Finding, message=message, hits=own, asked=asked)
                 found += [_checked(call, finding, message) for finding in result]
         return found
 

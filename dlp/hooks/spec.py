@@ -8,7 +8,7 @@ import pluggy
 from dlp.core.finding import Finding
 from dlp.core.message import Endpoint, Fact, Facts, Message
 from dlp.core.policy import Flow, Ruling
-from dlp.core.ports import AuditEntry, Hits, Pattern, SessionVault, Store
+from dlp.core.ports import Asked, AuditEntry, Hits, Pattern, SessionVault, Store
 
 PROJECT = "dlp"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -26,8 +26,11 @@ def patterns() -> Iterable[Pattern]:
 
 
 @hookspec
-def classify(message: Message, hits: Hits) -> Iterable[Finding]:
-    """Report the data classes seen in `message`; `hits` says where your patterns may match."""
+def classify(message: Message, hits: Hits, asked: Asked) -> Iterable[Finding]:
+    """Report the data classes seen in `message`; `hits` says where your patterns may match.
+
+    `asked` says which findings will be used, so that nobody need look for others; what is reported beyond is dropped.
+    """
 
 
 @hookspec

@@ -69,9 +69,13 @@ def parts_of(*given_texts: str) -> list[Part]:
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow], max_examples=400, deadline=None)
-@given(st.lists(texts, max_size=4))
-def test_what_re_matches_in_a_part_is_never_missed(given_texts: list[str]):
-    hits = {(hit.part, hit.pattern, hit.end) for hit in SCANNER.hits(parts_of(*given_texts)).get("p", [])}
+@given(st.lists(texts, max_size=4), st.booleans())
+def test_what_re_matches_in_a_part_is_never_missed(given_texts: list[str], ends: bool):  # noqa: FBT001
+    parts = parts_of(*given_texts)
+    with pytest.MonkeyPatch.context() as patch:
+        if ends:
+            patch.setattr(subject, "SHORT", 0)
+        hits = {(hit.part, hit.pattern, hit.end) for hit in SCANNER.hits(parts).get("p", [])}
     for number, text in enumerate(given_texts):
         for name, expression in COMPILED.items():
             for match in expression.finditer(text):
@@ -101,7 +105,7 @@ def test_hyperscan_and_python_agree_on_all_of_unicode_but_the_odd_characters():
 
     def seen(expression: str, flags: int = 0) -> set[int]:
         database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
-        database.compile(expressions=[expression.encode()], ids=[0], flags=[flags | subject._FLAGS])
+        database.compile(expressions=[expression.encode()], ids=[0], flags=[flags | subject._FLAGS | subject._UNICODE])
         found: set[int] = set()
         database.scan(surface, match_event_handler=lambda _i, _f, end, _g, _c: found.add(ends.get(end, -1)))
         return found - {-1}
@@ -123,25 +127,46 @@ def test_hyperscan_and_python_agree_on_all_of_unicode_but_the_odd_characters():
     assert not odd & set(range(0xC0, 0x130))  # ordinary Western text is scanned at full speed
 
 
+@pytest.fixture
+def every_text_is_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subject, "SHORT", 0)
+
+
+def test_hyperscan_and_python_agree_on_ascii_without_unicodes_tables():
+    characters = [chr(code) for code in range(128)]
+    scanner = Scanner({"p": [Pattern(one, rf"\{one}|\{one}\{one}") for one in "dwsDWS"]})
+    for character in characters:
+        hits = {hit.pattern for hit in scanner.hits(parts_of(character)).get("p", [])}
+        assert {one for one in "dwsDWS" if re.search(rf"\{one}", character)} <= hits
+
+
+@pytest.mark.usefixtures("every_text_is_long")
 def test_ends_are_counted_in_code_points():
     scanner = Scanner({"p": [Pattern("x", "x")]})
     assert scanner.hits(parts_of("", "aéx", "日本x x")) == {"p": [Hit(1, "x", 3), Hit(2, "x", 3), Hit(2, "x", 5)]}
 
 
+def test_in_a_short_text_a_pattern_is_named_once_and_without_an_end():
+    scanner = Scanner({"p": [Pattern("x", "x"), Pattern("y", "y")]})
+    assert scanner.hits(parts_of("xyx", "é", "xyx")) == {
+        "p": [Hit(0, "x", -1), Hit(0, "y", -1), Hit(2, "x", -1), Hit(2, "y", -1)]
+    }
+
+
+@pytest.mark.usefixtures("every_text_is_long")
 def test_an_end_that_hyperscan_reports_inside_a_character_counts_as_the_characters_end():
     scanner = Scanner({"p": [Pattern("x", r"\b4\d{3}(?!9)\b")]})
     assert {hit.end for hit in scanner.hits(parts_of("400\u0660"))["p"]} == {4}
 
 
-def test_a_match_across_two_parts_is_at_most_one_too_many():
-    scanner = Scanner({"p": [Pattern("x", r"1\s2")]})
-    assert scanner.hits(parts_of("1", "2")) == {"p": [Hit(1, "x", 1)]}
-    assert scanner.hits(parts_of("1", "3")) == {}
+def test_nothing_matches_across_two_parts():
+    scanner = Scanner({"p": [Pattern("x", r"1\s?2")]})
+    assert scanner.hits(parts_of("1", "2")) == {}
 
 
 def test_a_text_that_has_no_utf8_may_match_everything():
     scanner = Scanner({"p": [Pattern("x", "x")], "q": [Pattern("y", "y")]})
-    assert scanner.hits(parts_of("a\ud800", "x")) == {"p": [Hit(0, "x", -1), Hit(1, "x", 1)], "q": [Hit(0, "y", -1)]}
+    assert scanner.hits(parts_of("a\ud800", "x")) == {"p": [Hit(0, "x", -1), Hit(1, "x", -1)], "q": [Hit(0, "y", -1)]}
 
 
 def test_a_letter_that_hyperscan_does_not_know_lets_everything_match_and_a_new_emoji_does_not():
@@ -187,7 +212,7 @@ def test_a_pattern_that_may_match_anywhere_can_lift_another():
 def test_a_pattern_can_be_looked_for_in_names_alone():
     scanner = Scanner({"p": [Pattern("n", "pass", in_name=True), Pattern("t", "abc")]})
     parts = [Part("/a", "abc pass", name="a"), Part("/pass", "x", name="passé"), Part("/p", "", name="pass")]
-    assert scanner.hits(parts) == {"p": [Hit(0, "t", 3), Hit(1, "n", -1)]}
+    assert scanner.hits(parts) == {"p": [Hit(0, "t", -1), Hit(1, "n", -1)]}
     assert scanner.hits([Part("/a", "x", name="\ud800")]) == {"p": [Hit(0, "n", -1)]}
     anywhere = Scanner({"p": [Pattern("n", "^p", in_name=True)]})
     assert anywhere.hits([Part("/a", "x", name="a"), Part("/", "x")]) == {"p": [Hit(0, "n", -1)]}
@@ -202,34 +227,48 @@ def test_a_slow_pattern_makes_the_scanner_say_so():
 def test_the_database_is_kept_and_read_again(tmp_path: Path):
     patterns = {"p": [Pattern("x", "x+y")]}
     Scanner(patterns, tmp_path / "cache")
-    (kept,) = (tmp_path / "cache").iterdir()
-    stamp = kept.stat().st_mtime_ns
+    kept = {file: file.stat().st_mtime_ns for file in (tmp_path / "cache").iterdir()}
     again = Scanner(patterns, tmp_path / "cache")
-    assert again.hits(parts_of("xxy")) == {"p": [Hit(0, "x", 3)]}
-    assert kept.stat().st_mtime_ns == stamp
+    assert again.hits(parts_of("xxy")) == {"p": [Hit(0, "x", -1)]}
+    assert {file: file.stat().st_mtime_ns for file in (tmp_path / "cache").iterdir()} == kept
     Scanner({"p": [Pattern("x", "x+z")]}, tmp_path / "cache")
-    assert len(list((tmp_path / "cache").iterdir())) == 2
+    assert len(list((tmp_path / "cache").iterdir())) == 2 * len(kept)
+
+
+def test_what_nobody_asks_for_is_compiled_and_not_reported(tmp_path: Path):
+    patterns = {"p": [Pattern("x", "x"), Pattern("y", "y"), Pattern("any", ""), Pattern("n", "n", in_name=True)]}
+    only_x = Scanner(patterns, tmp_path, wanted=lambda pattern: pattern.name == "x")
+    kept = sorted(tmp_path.iterdir())
+    assert not only_x.always
+    assert only_x.scan(b"x")
+    assert not only_x.scan(b"y")
+    assert only_x.hits([Part("/n", "xy", name="n"), Part("/n", "y\ud800", name="n")]) == {
+        "p": [Hit(0, "x", -1), Hit(1, "x", -1)]
+    }
+    assert Scanner(patterns, tmp_path, wanted=lambda pattern: pattern.name == "y").scan(b"y")
+    assert sorted(tmp_path.iterdir()) == kept
 
 
 @pytest.mark.parametrize("damage", [b"", b"short", b"\0" * 4096])
 def test_a_damaged_database_is_built_anew(tmp_path: Path, damage: bytes):
     patterns = {"p": [Pattern("x", "x+y")]}
     Scanner(patterns, tmp_path)
-    (kept,) = tmp_path.iterdir()
-    whole = kept.read_bytes()
-    kept.write_bytes(damage)
+    whole = {file: file.read_bytes()[32:40] for file in tmp_path.iterdir()}
+    for file in whole:
+        file.write_bytes(damage)
     assert Scanner(patterns, tmp_path).scan(b"xy")
-    assert kept.read_bytes()[32:40] == whole[32:40]
+    assert {file: file.read_bytes()[32:40] for file in tmp_path.iterdir()} == whole
 
 
 def test_a_database_of_another_build_is_built_anew(tmp_path: Path):
-    patterns = {"p": [Pattern("x", "x+y")]}
-    Scanner(patterns, tmp_path)
+    wanted = [(0, "x+y", subject._FLAGS)]
+    subject._database(wanted, 0, tmp_path)
     (kept,) = tmp_path.iterdir()
-    digest = next(iter([subject._digest([(0, "x+y", 0)], 1)]))
     content = kept.read_bytes()[32:40] + b"\0" * 8 + b"no database"
-    kept.write_bytes(subject.hashlib.sha256(digest + content).digest() + content)
-    assert Scanner(patterns, tmp_path).scan(b"xy")
+    kept.write_bytes(subject.hashlib.sha256(subject._digest(wanted) + content).digest() + content)
+    database, numbers = subject._database(wanted, 0, tmp_path)
+    assert numbers == {0}
+    assert database.size() > 0
 
 
 def test_a_folder_that_cannot_be_written_costs_only_time(tmp_path: Path):

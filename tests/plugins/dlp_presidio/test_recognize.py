@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from presidio_analyzer import AnalyzerEngine
 from presidio_analyzer.nlp_engine import NoOpNlpEngine
+from presidio_analyzer.predefined_recognizers.generic.iban_patterns import regex_per_country as COUNTRIES  # noqa: N812
 from presidio_analyzer.recognizer_registry import RecognizerRegistryProvider
 
 from dlp.core.message import Part
@@ -127,6 +128,11 @@ def test_whatever_an_expression_of_presidio_matches_is_seen_by_the_scan(
     entity: str, expression: str, data: st.DataObject
 ):
     text = data.draw(st.from_regex(re.compile(expression, re.IGNORECASE), fullmatch=True))
+    if entity == "IBAN_CODE":  # what no country uses is not looked at
+        text = data.draw(
+            st.from_regex(re.compile(data.draw(st.sampled_from(sorted(COUNTRIES.values())))), fullmatch=True)
+        )
+        text = data.draw(st.sampled_from([text.replace(" ", ""), text, text.lower()]))
     if regex.search(expression, text, regex.IGNORECASE):
         hits = SCANNER.hits([Part("/x", text)]).get("dlp_presidio", [])
         assert entity in {hit.pattern.removesuffix(".weak") for hit in hits}
