@@ -4,12 +4,16 @@ from dataclasses import replace
 
 import pytest
 
+from dlp.core.combined import PRESENT
 from dlp.core.errors import PluginError
 from dlp.core.label import DERIVED, OPAQUE, RAW, SANDBOX, TOKENISED, DataClass, Level, State, Tracking
 from dlp.core.message import Endpoint, Fact, Facts, Kind, Part
 from dlp.core.policy import (
+    LONGEST_EXCEPTION,
+    Also,
     ClassSpec,
     Decision,
+    Exemption,
     FactSpec,
     Flow,
     Place,
@@ -30,6 +34,7 @@ from dlp.core.policy import (
     host_matches,
     leading,
     names_host,
+    read_at,
     read_facts,
     sink_of,
     source_of,
@@ -566,3 +571,149 @@ def test_what_was_decided_before_is_remembered_in_bounded_number(monkeypatch: py
     assert 0 < len(given.messages) <= 2
     assert all(len(seen.answers) <= 2 for kept in (given.shapes, given.messages) for seen in kept.values())
     assert "/a" not in repr(given.shapes) + repr(given.messages)
+
+
+def test_matches_are_a_sequence_that_equals_a_tuple_of_the_same():
+    given = policy(rule(Verdict.BLOCK, "no"), rule(Verdict.ALLOW, "yes"))
+    matches = decide(given, [flow()], {}).matches
+    assert (matches[0].rule, [match.rule for match in matches[:2]], len(matches)) == ("no", ["no", "yes"], 2)
+    again = decide(policy(*given.rules), [flow()], {}).matches
+    assert matches == again == tuple(matches)
+    assert hash(matches) == hash(tuple(matches))
+    assert repr(matches) == repr(tuple(matches))
+
+
+def test_the_facts_to_work_out_are_told_from_those_that_are_stated():
+    given = policy(facts_used=frozenset({"amount", "read untrusted", "distinct pii", "labels present"}))
+    assert given.combined_facts == {"read untrusted", "distinct pii"}
+
+
+def exactly(name: str, *paths: str, unsure: str = "", **given: object) -> Place:
+    def covers(endpoint: Endpoint) -> bool:
+        return endpoint.path in paths
+
+    def may_cover(endpoint: Endpoint) -> bool:
+        return endpoint.path in paths or endpoint.path == unsure
+
+    return Place(name, covers, (), may_cover=may_cover, **given)  # type: ignore[arg-type]
+
+
+def test_what_is_read_from_a_place_counts_for_all_that_it_is_or_may_be():
+    inner = exactly("web.wiki", "/wiki", untrusted=True, names=frozenset({"body"}))
+    given = Policy(
+        "p",
+        "1",
+        "d",
+        {},
+        (
+            exactly("hr", "/hr", unsure="/odd", narrower=(exactly("hr.pay", "/odd"),)),
+            exactly("web", "/wiki", "/web", "/odd", narrower=(inner,)),
+            exactly("all", "/hr", "/wiki", "/web", untrusted=True),
+        ),
+        (),
+        (),
+    )
+
+    def read(path: str) -> tuple[set[str], bool, set[str]]:
+        names, untrusted, keys = read_at(given, Endpoint("http", "https://x:443", "GET", path))
+        return set(names), untrusted, set(keys)
+
+    assert read("/hr") == ({"hr"}, False, set())
+    assert read("/web") == ({"web"}, False, set())
+    assert read("/wiki") == ({"web", "web.wiki"}, True, {"body"})
+    assert read("/odd") == ({"hr", "hr.pay", "web"}, False, set())
+    assert read("/none") == ({"unlisted"}, False, set())
+
+
+def exempt(**given: object) -> Policy:
+    one = {
+        "place": "p:9",
+        "until": 1000.0,
+        "owner": "jane",
+        "reason": "r",
+        "ticket": "T-1",
+        "sinks": frozenset({"slack"}),
+    }
+    return policy(rule(Verdict.BLOCK, "no"), exceptions=(Exemption("no", **{**one, **given}),))  # type: ignore[arg-type]
+
+
+def test_an_exception_lifts_its_rule_until_it_ends_and_stays_visible_then():
+    for now, verdict, lifted in (
+        (999.0, Verdict.ALLOW, "exception"),
+        (1000.0, Verdict.BLOCK, "expired exception"),
+        (1000.0 - LONGEST_EXCEPTION - 1, Verdict.ALLOW, "over-long exception"),
+        (None, Verdict.BLOCK, ""),
+    ):
+        ruling = one(exempt(), now=now)
+        assert (ruling.verdict, ruling.lifted) == (verdict, lifted)
+        assert ruling.exception == ("T-1" if lifted else "")
+    assert one(exempt(ticket=""), now=1.0 + 999).exception == "p:9"
+
+
+def test_of_two_exceptions_the_one_in_force_is_told():
+    given = exempt()
+    both = replace(given, exceptions=(replace(given.exceptions[0], until=1.0, ticket="old"), *given.exceptions))
+    ruling = one(both, now=999.0)
+    assert (ruling.verdict, ruling.exception) == (Verdict.ALLOW, "T-1")
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        {"sinks": frozenset({"slack.hr"})},
+        {"classes": frozenset({EMAIL})},
+        {"sources": frozenset({"hr"})},
+        {"condition": fact_is("agent", "bot")},
+    ],
+)
+def test_outside_its_scope_an_exception_is_not_even_told(scope: dict[str, object]):
+    ruling = one(exempt(**scope), now=1.0)
+    assert (ruling.verdict, ruling.lifted) == (Verdict.BLOCK, "")
+
+
+def test_where_a_message_may_also_go_elsewhere_an_exception_for_one_place_does_not_hold():
+    elsewhere = flow(route=Route(SANDBOX, "slack", frozenset({"mail"})))
+    inside = flow(route=Route(SANDBOX, "slack", frozenset({"slack.hr"})))
+    assert one(exempt(), elsewhere, now=1.0).verdict is Verdict.BLOCK
+    assert one(exempt(), inside, now=1.0).verdict is Verdict.ALLOW
+
+
+def test_two_tokens_that_may_not_go_together_are_not_put_back_together():
+    pair = frozenset({PAY, EMAIL})
+    raw = frozenset({RAW})
+
+    def condition(facts: Facts) -> bool:
+        labels = facts[PRESENT]
+        assert isinstance(labels, tuple)
+        return {f"raw {PAY}", f"raw {EMAIL}"} <= set(labels)
+
+    together = rule(
+        Verdict.BLOCK, "pair", classes=pair, states=raw, together=pair, also=(Also("together", "", condition),)
+    )
+    given = policy(together, rule(Verdict.ALLOW, "yes", classes=pair))
+    tokens = [flow(PAY, TOKENISED), flow(EMAIL, TOKENISED)]
+    assert [r.transform for r in decide(given, tokens, {}).rulings] == ["tokenize", "tokenize"]
+    assert decide(given, tokens[:1], {}).verdict is Verdict.ALLOW
+    mixed = decide(given, [flow(PAY), tokens[1]], {})
+    assert [r.verdict for r in mixed.rulings] == [Verdict.ALLOW, Verdict.TRANSFORM]
+    assert decide(given, [flow(PAY), flow(EMAIL)], {}).verdict is Verdict.BLOCK
+
+
+def test_a_rule_that_only_adds_replaces_no_default_and_mentions_nothing():
+    adds = (Also("integrity", "", lambda _: True),)
+    default = rule(Verdict.BLOCK, "default", tier=Tier.DEFAULT)
+    assert one(policy(default, transform("mask", also=adds))).verdict is Verdict.BLOCK
+    assert one(policy(default, transform("mask", also=(replace(adds[0], adds=False),)))).verdict is Verdict.TRANSFORM
+    assert one(policy(transform("mask", also=adds))).verdict is Verdict.BLOCK
+    known = (Also("a", "", fact_is("a", 1)), Also("b", "", fact_is("b", 1)))
+    told = rule(Verdict.ASK, "told", also=known)
+    for facts, matched in (({}, 1), ({"a": 1}, 1), ({"b": 0}, 0), ({"a": 0}, 0), ({"a": 1, "b": 1}, 1)):
+        assert len([m for m in decide(policy(told), [flow()], facts).matches if m.rule]) == matched
+
+
+def test_a_condition_that_holds_leaves_the_rest_to_say_so():
+    known = (Also("a", "", fact_is("a", 1)), Also("b", "", fact_is("b", 1)))
+    told = rule(Verdict.ASK, "told", when=fact_is("c", 1), also=known)
+    assert one(policy(told), facts={"a": 0, "b": 1, "c": 1}).rule == ""
+    assert one(policy(told), facts={"a": 1, "b": 1, "c": 0}).rule == ""
+    assert one(policy(told), facts={"a": 1, "b": 1, "c": 1}).missing == one(policy(told), facts={}).missing
