@@ -1,6 +1,7 @@
 """The shipped packs: each loads, says what it is for, is tested both ways, and none weakens another."""
 
 import re
+from dataclasses import replace
 from functools import cache
 from itertools import permutations
 from pathlib import Path
@@ -12,10 +13,10 @@ from hypothesis import strategies as st
 from dlp.core.combined import UNTRUSTED, distinct
 from dlp.core.label import DERIVED, MASKED, OPAQUE, RAW, SANDBOX, TOKENISED
 from dlp.core.message import Fact
-from dlp.core.policy import Flow, Policy, Route, Verdict, decide, strictness
+from dlp.core.policy import Flow, Policy, Route, Rule, Verdict, decide, strictness
 from dlp.policy.case import case_of
 from dlp.policy.load import load_policy
-from dlp.policy.rehearse import load_rehearsal
+from dlp.policy.rehearse import RuleTest, check, load_rehearsal, ruling_for
 from dlp.policy.seen import seen
 from dlp.testing.wall import Wall
 
@@ -167,3 +168,46 @@ def test_an_agent_that_read_the_web_is_asked_about_before_it_writes():
     asked = wall.send(session, "POST https://friend.test/items", json={"x": 1}).refusal
     assert asked.rule == "after untrusted content, writing waits for a person"
     assert asked.approval
+
+
+SAME = {
+    # The default about what leaves stands beside it, and gives way to the same rules.
+    ("sinks", "nothing unreadable enters"),
+    # What is together has to be raw as well, and a raw label is refused in any case.
+    ("states", "a person and their health do not go together"),
+    ("states", "a name and pay do not go together"),
+}
+"""Conditions of rules without which no decision would be another."""
+
+
+def _failing(policy: Policy) -> list[str]:
+    return [test.name for test in _tests() if check(test, ruling_for(policy, test))]
+
+
+@cache
+def _tests() -> tuple[RuleTest, ...]:
+    rehearsals = [load_rehearsal(path) for path in HERE.glob("*.yaml") if not path.name.endswith(".policy.yaml")]
+    return tuple(test for one in rehearsals if one.policy.name == "packs.policy.yaml" for test in one.tests)
+
+
+def test_no_rule_can_be_lost_or_lose_a_condition_unnoticed():
+    policy = load_policy(HERE / "packs.policy.yaml", packs=RULES)
+    shipped = [rule for rule in policy.rules if "packs.policy" not in rule.place]
+    assert _failing(policy) == []
+
+    def noticed(rule: Rule, *instead: Rule) -> bool:
+        rules = [one for old in policy.rules for one in (instead if old is rule else (old,))]
+        return bool(_failing(replace(policy, rules=tuple(rules))))
+
+    assert [rule.name for rule in shipped if not noticed(rule)] == []
+    bare: dict[str, object] = {name: frozenset() for name in ("sinks", "sources", "states")} | {
+        "when": None,
+        "also": (),
+    }
+    unseen = {
+        (condition, rule.name)
+        for condition, nothing in bare.items()
+        for rule in shipped
+        if getattr(rule, condition) and not noticed(rule, replace(rule, **{condition: nothing}))
+    }
+    assert unseen == SAME
