@@ -68,12 +68,12 @@ def explain_(
         return
     settings = load_settings(config)
     path = policy or settings.policy
-    loaded, text = load_policy(path, packs=PACKS), read_written(path, packs=PACKS)
+    loaded = load_policy(path, packs=PACKS)
     found, log = _find(audit_file(settings), event)
     record = recorded(found, _trusted(settings))
     if record is None:
         raise PolicyError(f"event {event}: no rule decided it: {found.get('reason') or 'it is not a decision'}")
-    one = explain(loaded, case_of(loaded, record), text)
+    one = explain(loaded, case_of(loaded, record))
     lineage = tuple(_lineage(found, log))
     same = found.get("policy") == loaded.digest
     notes = lineage if same else (*lineage, _otherwise(found, one))
@@ -98,7 +98,7 @@ def _explained_tests(
 ) -> list[tuple[str, Explanation]]:
     rehearsal = load_rehearsal(file)
     path = policy or rehearsal.policy
-    loaded, text = load_policy(path, packs=PACKS), read_written(path, packs=PACKS)
+    loaded = load_policy(path, packs=PACKS)
     tests = [one for one in rehearsal.tests if name in ("", one.name)]
     if not tests:
         known = ", ".join(one.name for one in rehearsal.tests)
@@ -109,7 +109,7 @@ def _explained_tests(
         case = run_test(loaded, one, settings, walls).case
         if case is None:
             raise PolicyError(f"{one.place}: test {one.name}: no rule decided it: the message was refused before")
-        found.append((one.name, explain(loaded, case, text)))
+        found.append((one.name, explain(loaded, case)))
     return found
 
 
@@ -158,7 +158,7 @@ def _tree(title: str, one: Explanation, notes: Iterable[str]) -> None:
         for rule in flow.spoke:
             mark = "→" if rule.won else "·"
             what = [rule.verdict, rule.tier] + ([] if rule.enforced else ["only watched"])
-            what += [f"lifted: {rule.lifted}"] if rule.lifted else []
+            what += [f"{rule.lifted} {rule.exception}".strip()] if rule.lifted else []
             what += [f"missing: {'; '.join(rule.missing)}"] if rule.missing else []
             name = rule.rule or "no rule speaks of it"
             branch.add(Text(f"{mark} {name} ({', '.join(what)}) {rule.place}".rstrip()))

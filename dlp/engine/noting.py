@@ -40,7 +40,8 @@ def noted(
             paths.setdefault(spec.name, []).append(spec.path)
         texts = [text for found in labelled.values() for text in found if text]
         for name in sorted(wanted & facts.keys()):
-            if _is_labelled(paths.get(name, ()), labelled) or _holds(facts[name], texts):
+            worked_out = " " in name  # yes, no or a count: these tell no value
+            if not worked_out and (_is_labelled(paths.get(name, ()), labelled) or _holds(facts[name], texts)):
                 withheld.append(name)
             else:
                 kept[name] = facts[name]

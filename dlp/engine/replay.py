@@ -186,7 +186,7 @@ def _names(places: Iterable[Place]) -> Iterator[str]:
 
 def case_of(policy: Policy, one: Recorded) -> Case:
     """Return what was recorded, as a policy sees it."""
-    return Case(flows_under(policy, one), one.facts, one.reviewed)
+    return Case(flows_under(policy, one), one.facts, one.reviewed, one.time)
 
 
 def redecide(policy: Policy, one: Recorded) -> tuple[Decision, tuple[str, ...]]:

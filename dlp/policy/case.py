@@ -11,7 +11,7 @@ from dlp.policy.rehearse import RuleTest, facts_for, flows_for
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What `decide` takes, but for the policy."""
+    """What `decide` takes, but for the policy; `now` in seconds since the epoch, without it no exception holds."""
 
     flows: tuple[Flow, ...]
     facts: Facts = field(default_factory=dict)

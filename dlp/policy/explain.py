@@ -5,10 +5,9 @@ from dataclasses import dataclass, replace
 
 from dlp.core.label import RAW, SANDBOX, STATES, TOKENISED, State, ancestors
 from dlp.core.message import Facts
-from dlp.core.policy import Decision, Flow, Place, Policy, Route, Rule, Ruling, Verdict, leading
-from dlp.policy.asked import Asked, unknown
+from dlp.core.policy import Condition, Decision, Flow, Place, Policy, Route, Rule, Ruling, Verdict, leading
+from dlp.policy.asked import Asked, unknown, with_labels
 from dlp.policy.case import Case, ruled
-from dlp.policy.written import Written
 
 _MOST_SINKS = 50
 
@@ -25,6 +24,7 @@ class Spoke:
     won: bool
     enforced: bool
     lifted: str
+    exception: str
     missing: tuple[str, ...]
 
 
@@ -69,8 +69,8 @@ class Explanation:
     unknown: tuple[str, ...]
 
 
-def explain(policy: Policy, case: Case, text: Written | None = None) -> Explanation:
-    """Return the story of a decision; with the policy's `text`, conditions are told in its own words."""
+def explain(policy: Policy, case: Case) -> Explanation:
+    """Return the story of a decision."""
     decision = ruled(policy, case)
     winner = leading(decision)
     return Explanation(
@@ -81,7 +81,7 @@ def explain(policy: Policy, case: Case, text: Written | None = None) -> Explanat
         rule=winner.rule,
         says=winner.says,
         missing=winner.missing,
-        flows=tuple(_stories(policy, case, decision, text)),
+        flows=tuple(_stories(policy, case, decision)),
         passes=tuple(would_pass(policy, case, decision)),
         unknown=tuple(sorted(unknown(policy, case.flows, case.facts))),
     )
@@ -92,8 +92,9 @@ def told(ruling: Ruling) -> str:
     return ruling.transform or ruling.verdict.name.lower()
 
 
-def _stories(policy: Policy, case: Case, decision: Decision, text: Written | None) -> Iterator[Story]:
+def _stories(policy: Policy, case: Case, decision: Decision) -> Iterator[Story]:
     places = {rule.name: rule.place for rule in policy.rules}
+    facts = with_labels(case.flows, case.facts)
     for flow, ruling in zip(case.flows, decision.rulings, strict=True):
         also = replace(flow, state=RAW)
         matches = [match for match in decision.matches if match.flow in (flow, also)]
@@ -102,7 +103,7 @@ def _stories(policy: Policy, case: Case, decision: Decision, text: Written | Non
         silent = tuple(
             Silent(rule.name, rule.place, why)
             for rule in policy.rules
-            if rule.name not in names and len(why := why_not(rule, flow, case.facts, text)) == 1
+            if rule.name not in names and len(why := why_not(rule, flow, facts)) == 1
         )
         yield Story(
             data_class=flow.data_class or "",
@@ -128,12 +129,16 @@ def _spoke(match: Ruling, ruling: Ruling, places: Mapping[str, str]) -> Spoke:
         won=match.rule == ruling.rule and told(match) == told(ruling) and match.enforced,
         enforced=match.enforced,
         lifted=match.lifted,
+        exception=match.exception,
         missing=match.missing,
     )
 
 
-def why_not(rule: Rule, flow: Flow, facts: Facts, text: Written | None = None) -> tuple[str, ...]:
-    """Return the respects in which a rule is not about a flow, one phrase each; a rule with one has just missed it."""
+def why_not(rule: Rule, flow: Flow, facts: Facts) -> tuple[str, ...]:
+    """Return the respects in which a rule is not about a flow, one phrase each; a rule with one has just missed it.
+
+    `facts` are those of the message with its labels among them (`asked.with_labels`).
+    """
     whole = flow.data_class is None
     if rule.labelled is whole:
         what = "the message as such" if not rule.labelled else "labelled data"
@@ -148,27 +153,22 @@ def why_not(rule: Rule, flow: Flow, facts: Facts, text: Written | None = None) -
         why.append(f"it is about data from {_or(rule.sources)}, not from {flow.route.source}")
     if rule.sinks and rule.sinks.isdisjoint(set(ancestors(flow.route.sink or "")) | flow.route.possible):
         why.append(f"it is about {_or(rule.sinks)}, not {flow.route.sink or 'an unlisted address'}")
-    condition = _condition(rule, flow, facts, text)
-    if condition:
-        why.append(condition)
-    elif not why:
-        why.append("its further conditions do not hold, or cannot be known to hold")
-    return tuple(why)
-
-
-def _condition(rule: Rule, flow: Flow, facts: Facts, text: Written | None) -> str:
-    if rule.when is None:
-        return ""
     asked = Asked({**facts, "part": flow.part} if flow.part else facts)
-    truth = rule.when(asked)
+    if rule.when is not None:
+        why += _unmet("its condition", f": {rule.wording}", rule.when, asked)
+    for also in rule.also:
+        why += _unmet(f"its `{also.key}`", f": {also.says}", also.condition, asked)
+    return tuple(why or ["it does not hold for certain, as an allow must"])
+
+
+def _unmet(what: str, words: str, condition: Condition, facts: Asked) -> list[str]:
+    """Return that a condition does not hold, or cannot be known to; nothing where it does."""
+    facts.unknown.clear()
+    truth = condition(facts)
     if truth is True:
-        return ""
-    item = text.rules.get(rule.name) if text is not None else None
-    words = f" {item.keys['when']}" if item is not None and "when" in item.keys else ""
-    if truth is False:
-        return f"its condition does not hold:{words}" if words else "its condition does not hold"
-    names = f" ({', '.join(sorted(asked.unknown))} unknown)" if asked.unknown else ""
-    return f"its condition cannot be known to hold{names}:{words}" if words else f"its condition is unknown{names}"
+        return []
+    names = f" ({', '.join(sorted(facts.unknown))} unknown)" if facts.unknown else ""
+    return [f"{what} {'does not hold' if truth is False else f'cannot be known to hold{names}'}{words}"]
 
 
 def _or(names: Iterable[str]) -> str:

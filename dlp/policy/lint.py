@@ -5,13 +5,25 @@
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import pairwise, product
 from math import prod
 
 from dlp.core.label import RAW, SANDBOX, ancestors
 from dlp.core.message import Fact
-from dlp.core.policy import Condition, Flow, Place, Policy, Route, Rule, Ruling, Tier, Verdict, strictness
+from dlp.core.policy import (
+    LONGEST_EXCEPTION,
+    Condition,
+    Flow,
+    Place,
+    Policy,
+    Route,
+    Rule,
+    Ruling,
+    Tier,
+    Verdict,
+    strictness,
+)
 from dlp.policy.asked import asked, conditions
 from dlp.policy.paths import UrlPattern, hosts_meet, parse_url
 from dlp.policy.when import BUILT_IN
@@ -19,7 +31,6 @@ from dlp.policy.written import Item, Written
 
 ERROR, WARNING = "error", "warning"
 
-_YEAR = timedelta(days=366)
 _MOST_TRIES = 20_000
 _OTHER = "\x01 another text"
 _STAR = "\x02"
@@ -173,7 +184,7 @@ def check_conditions(look: _Look) -> Iterator[Finding]:
                 "mend the condition, or take the destination out",
             )
     for rule, item in look.rules():
-        own = [(rule.when, _condition_text(item))] if rule.when is not None else []
+        own = [(rule.when, rule.wording)] if rule.when is not None else []
         chains = [own + whens.get(sink, []) for sink in sorted(rule.sinks)] or [own]
         if own and not any(_can_hold(chain, types, look) for chain in chains):
             yield Finding(
@@ -183,10 +194,6 @@ def check_conditions(look: _Look) -> Iterator[Finding]:
                 f"rule {rule.name}: its condition can never hold for what it is about",
                 "mend the condition, or take the rule out",
             )
-
-
-def _condition_text(item: Item) -> str:
-    return " ".join(str(value) for key, value in item.keys.items() if key not in _SILENT)
 
 
 def _with_whens(places: Iterable[Place], above: tuple[Place, ...]) -> Iterator[tuple[Place, tuple[Place, ...]]]:
@@ -284,8 +291,9 @@ def _never_known(rule: Rule, item: Item, key: str, name: str) -> Finding:
 
 
 def _keyed(rule: Rule) -> Iterator[tuple[Condition, str]]:
+    also = {id(one.condition): one.key for one in rule.also}
     for condition in conditions(rule):
-        yield condition, "when" if condition is rule.when else "unless"
+        yield condition, "when" if condition is rule.when else also.get(id(condition), "unless")
 
 
 def _about(rule: Rule, sources: list[Place], sinks: list[Place]) -> list[tuple[Place, list[Place]]]:
@@ -380,7 +388,12 @@ def _equal(a: Rule, b: Rule) -> bool:
 
 def _outdoes(other: Rule, rule: Rule) -> bool:
     """Tell whether a rule that speaks wherever another one does always leaves it nothing to decide."""
-    if rule.tier is Tier.DEFAULT and other.tier is Tier.ORDINARY and other.verdict <= Verdict.TRANSFORM:
+    if (
+        rule.tier is Tier.DEFAULT
+        and other.tier is Tier.ORDINARY
+        and other.settles
+        and other.verdict <= Verdict.TRANSFORM
+    ):
         return True  # a default gives way
     if other.tier is Tier.DEFAULT and rule.tier is not Tier.DEFAULT:
         return False
@@ -419,35 +432,25 @@ def check_breadth(look: _Look) -> Iterator[Finding]:
 
 def check_exceptions(look: _Look) -> Iterator[Finding]:
     """Exceptions that have expired, or that never seem to end."""
-    today = datetime.fromtimestamp(look.now, UTC).date()
-    for item in look.text.exceptions:
-        until = _date(item.keys.get("until"))
-        what = f"the exception to {item.keys.get('rule', '?')} ({item.keys.get('ticket', 'no ticket')})"
-        if until is None:
-            continue
-        if until < today:
+    for one in look.policy.exceptions:
+        until = f"{datetime.fromtimestamp(one.until, UTC):%Y-%m-%d %H:%M} UTC"
+        what = f"the exception {one.name} from {one.rule} (owner {one.owner})"
+        if one.until <= look.now:
             yield Finding(
                 "expired-exception",
                 WARNING,
-                item.place_of("until"),
-                f"{what} ended on {until}: it does nothing any more",
+                one.place,
+                f"{what} ended at {until}: it does nothing any more",
                 "take it out, or have its owner renew it",
             )
-        elif until - today > _YEAR:
+        elif one.until - look.now > LONGEST_EXCEPTION:
             yield Finding(
                 "long-exception",
                 WARNING,
-                item.place_of("until"),
+                one.place,
                 f"{what} holds until {until}, more than a year from now",
                 "end it within a year; what holds for longer is a rule",
             )
-
-
-def _date(value: object) -> date | None:
-    try:
-        return date.fromisoformat(str(value)[:10])
-    except ValueError:
-        return None
 
 
 def check_tests(look: _Look) -> Iterator[Finding]:
@@ -475,20 +478,21 @@ def check_integrity(look: _Look) -> Iterator[Finding]:
     """Consequential destinations that untrusted content could make the sandbox use."""
     guarded = [
         rule
-        for rule, item in look.rules()
-        if rule.verdict >= Verdict.ASK and not rule.monitor and ("integrity" in item.keys or "traced" in item.keys)
+        for rule in look.policy.rules
+        if rule.verdict >= Verdict.ASK and not rule.monitor and {"integrity", "traced"} & {one.key for one in rule.also}
     ]
-    for name, item in look.text.of("destinations").items():
-        if item.keys.get("consequential") is not True:
+    items = look.text.of("destinations")
+    for place, _ in _with_whens(look.policy.sinks, ()):
+        if not place.consequential or any(not r.sinks or r.sinks & set(ancestors(place.name)) for r in guarded):
             continue
-        if not any(not rule.sinks or rule.sinks & set(ancestors(name)) for rule in guarded):
-            yield Finding(
-                "no-integrity-rule",
-                WARNING,
-                item.place_of("consequential"),
-                f"destination {name} is consequential, and no rule says what untrusted content may make of it",
-                "add a rule `to: " + name + "` with integrity: untrusted and then: ask or block",
-            )
+        at = items[place.name].place_of("consequential") if place.name in items else f"{look.text.files[0]}:1"
+        yield Finding(
+            "no-integrity-rule",
+            WARNING,
+            at,
+            f"destination {place.name} is consequential, and no rule says what untrusted content may make of it",
+            f"add a rule to: {place.name} with integrity: untrusted and then: ask or block",
+        )
 
 
 CHECKS: Sequence[_Check] = (

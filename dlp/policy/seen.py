@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dlp.core.policy import Policy, Rule, Ruling
+from dlp.policy.asked import with_labels
 from dlp.policy.case import Case, ruled
 from dlp.policy.explain import why_not
 
@@ -50,6 +51,7 @@ def seen(policy: Policy, cases: Iterable[Case]) -> tuple[Seen, ...]:
         said: dict[str, list[Ruling]] = {}
         for match in decision.matches:
             said.setdefault(match.rule, []).append(match)
+        facts = with_labels(case.flows, case.facts)
         winners = {ruling.rule for ruling in decision.rulings}
         for rule in policy.rules:
             if rule.name in said:
@@ -58,7 +60,7 @@ def seen(policy: Policy, cases: Iterable[Case]) -> tuple[Seen, ...]:
                 for needs, holds in _branches(rule, said[rule.name]):
                     counts = met if holds else unmet
                     counts[rule.name, needs] = counts.get((rule.name, needs), 0) + 1
-            elif any(len(why_not(rule, flow, case.facts)) == 1 for flow in case.flows):
+            elif any(len(why_not(rule, flow, facts)) == 1 for flow in case.flows):
                 missed[rule.name] += 1
     return tuple(
         Seen(
@@ -80,7 +82,9 @@ def _branches(rule: Rule, said: Iterable[Ruling]) -> set[tuple[str, bool]]:
     """Return which conditions of a rule were met and which were not, over the flows that it spoke of in one case."""
     found: set[tuple[str, bool]] = set()
     for ruling in said:
-        if ruling.lifted in ("unless", "exception"):
+        if ruling.exception and ruling.lifted != "expired exception":
+            continue  # what an exception lifts, no `unless` was asked about
+        if ruling.lifted == "unless":
             unmet: set[str] = set()
         else:
             # What nobody could have read cannot be reviewed either; then the refusal says only that.

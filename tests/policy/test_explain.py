@@ -5,7 +5,6 @@ from dlp.policy.explain import Explanation, explain, would_pass
 from dlp.policy.load import load_policy
 from dlp.policy.rehearse import load_rehearsal
 from dlp.policy.seen import seen
-from dlp.policy.written import read_written
 
 ROOT = Path(__file__).parents[2]
 PACKS = ROOT / "rules"
@@ -31,8 +30,7 @@ def case(tmp_path: Path, labels: str, facts: str = "{}", given: str = "{agent: b
 
 
 def story(tmp_path: Path, labels: str, facts: str = "{}", given: str = "{agent: bot}") -> Explanation:
-    policy, text = load_policy(POLICY, packs=PACKS), read_written(POLICY, packs=PACKS)
-    return explain(policy, case(tmp_path, labels, facts, given), text)
+    return explain(load_policy(POLICY, packs=PACKS), case(tmp_path, labels, facts, given))
 
 
 def test_a_refusal_is_explained_by_its_rule_and_what_is_missing(tmp_path: Path):
