@@ -50,6 +50,25 @@ def test_a_service_is_a_source_a_destination_and_what_may_not_be_done_with_it(lo
     assert billing.place.endswith("policy.yaml:4")
 
 
+def test_what_a_service_says_of_itself_reaches_both_its_places(load: Load):
+    policy = load(
+        "services: {crm: {at: 'https://crm.test/**', allow: [read, write], says: Customers., trust: untrusted, "
+        "consequential: true, fields: {$..mail: pii.email}, carries: pii, facts: {team: query/team}}}\n"
+        "data_flows: [{data: pii, allowed: crm, when: team == 'sales'}]\n"
+    )
+    (source,), sink, (rule,) = policy.sources, policy.sinks[-1], policy.rules
+    assert (source.untrusted, source.carries, [cls for cls, _ in source.fields]) == (True, {"pii"}, ["pii.email"])
+    assert (sink.consequential, [fact.name for fact in sink.facts]) == (True, ["team"])
+    assert rule.when is not None
+    assert [rule.when(facts) for facts in ({"team": "sales"}, {"team": "it"}, {})] == [True, False, None]
+
+
+def test_what_may_not_be_used_is_no_source(load: Load):
+    policy = load("services: {crm: {at: 'https://crm.test/**', allow: []}}\n")
+    assert policy.sources == ()
+    assert [rule.name for rule in policy.rules] == ["crm: no use"]
+
+
 def test_both_permissions_need_no_rule(load: Load):
     assert load("services: {billing: [write, read]}\n").rules == ()
 
