@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dlp.core.finding import Confidence
 from dlp.core.label import SANDBOX, STATES, UNLISTED, Level, Tracking
 from dlp.core.policy import TRANSFORMS, Place, Policy, Tier
-from dlp.policy import files, load, places, rules
+from dlp.policy import exceptions, files, limits, load, places, rules, services
 from dlp.policy.when import TYPES
 
 type Schema = dict[str, object]
@@ -101,7 +101,58 @@ def _top(names: _Names) -> dict[str, Schema]:
         },
         "sources": _named(_object(places._SOURCE_KEYS, _place(names))),  # noqa: SLF001
         "destinations": _named(_object(places._SINK_KEYS, _place(names))),  # noqa: SLF001
+        "exceptions": {
+            "type": "array",
+            "minItems": 1,
+            "items": _object(exceptions._KEYS, _exception(names), ("rule", "owner", "ticket", "reason", "until")),  # noqa: SLF001
+        },
+        "agents": {**_named(_SAID), "description": "Where any is named, rules may name no other."},
+        "purposes": {**_named(_SAID), "description": "Where any is named, rules may name no other."},
+        "limits": _object(
+            limits._KEYS,  # noqa: SLF001
+            {
+                "calls": {"type": "number"},
+                "per_minute": {"type": "number"},
+                "duration": {**_TEXT, "description": "From a session's first request, such as 30s."},
+                "memory": {**_TEXT, "description": "For whoever runs the sandbox, such as 256MB."},
+            },
+        ),
+        **_circulating(names),
         "rules": {"type": "array", "minItems": 1, "items": _object(rules._KEYS, _rule(names), ("name", "then"))},  # noqa: SLF001
+    }
+
+
+_SAID: Schema = _object(("says",), {"says": _TEXT})
+
+
+def _exception(names: _Names) -> dict[str, Schema]:
+    return {
+        "rule": {**_TEXT, "description": "The rule that does not hold in this scope; never a mandatory one."},
+        "data": names.data,
+        "from": names.sources,
+        "to": names.sinks,
+        "agent": _TEXTS,
+        "purpose": _TEXTS,
+        "when": _WHEN,
+        "owner": _TEXT,
+        "ticket": _TEXT,
+        "reason": _TEXT,
+        "until": {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}"},
+    }
+
+
+def _circulating(names: _Names) -> dict[str, Schema]:
+    """Return the form in which policies for agents circulate, see `policy.services`."""
+    rights: Schema = {"type": "array", "items": {"enum": ["read", "write"]}}
+    service = ("at", "allow", "says", *services._OF_SOURCE, *services._OF_SINK)  # noqa: SLF001
+    flow: dict[str, Schema] = dict.fromkeys(services._FLOW_KEYS, _TEXTS)  # noqa: SLF001
+    flow |= {"name": _TEXT, "says": _TEXT, "data": names.data, "from": names.sources, "when": _WHEN}
+    one = _object(service, _place(names) | {"allow": rights}, ("at", "allow"))
+    return {
+        "services": _named({"anyOf": [rights, one]}),
+        "data_flows": {"type": "array", "minItems": 1, "items": _object(services._FLOW_KEYS, flow)},  # noqa: SLF001
+        "egress": _LIST,
+        "audit": {"enum": ["all"]},
     }
 
 
@@ -134,7 +185,7 @@ def _place(names: _Names) -> dict[str, Schema]:
         },
         "fields": {"type": "object", "additionalProperties": names.classes, "propertyNames": {"pattern": "^\\$"}},
         "carries": names.classes,
-        "trust": _TEXT,
+        "trust": {"enum": list(places._TRUST)},  # noqa: SLF001
         "consequential": {"type": "boolean"},
     }
 
@@ -160,6 +211,20 @@ def _rule(names: _Names) -> dict[str, Schema]:
         "unless": {"type": "array", "minItems": 1, "items": unless},
         "approvers": {"anyOf": [_TEXT, _LIST]},
         "mode": {"enum": ["enforce", "monitor"]},
+        "together": {**_LIST, "minItems": 2, "description": "Classes that may not be in one message together."},
+        "more_than": _object(
+            ("distinct", "count"), {"distinct": _TEXT, "count": {"type": "number"}}, ("distinct", "count")
+        ),
+        "after": _object(
+            ("reading",),
+            {"reading": {"anyOf": [_TEXTS, _object(("data",), {"data": _TEXTS}, ("data",))]}},
+            ("reading",),
+        ),
+        "recipients": _object(("fact", "in"), {"fact": _TEXT, "in": _TEXTS}, ("fact", "in")),
+        "integrity": {"enum": ["untrusted"]},
+        "traced": _object(("fact", "to"), {"fact": _TEXTS, "to": {"enum": ["untrusted"]}}, ("fact", "to")),
+        "agent": _TEXTS,
+        "purpose": _TEXTS,
         "laws": _TEXTS,
         "controls": _TEXTS,
     }

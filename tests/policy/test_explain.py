@@ -91,3 +91,41 @@ def test_tests_show_which_rules_and_branches_they_hold():
     assert {branch.needs: branch.met > 0 for branch in pay.branches}["approved by manager"]
     assert told["nothing unreadable enters"].matched == 0
     assert not told["nothing unreadable enters"].whole
+
+
+COMBINED = """
+policy: combined
+use: [base]
+destinations: {slack: {at: https://slack.test/**}}
+rules:
+  - {name: names, data: pii, to: slack, then: allow}
+  - {name: not both, together: [pii.person, pii.ssn], to: slack, then: block}
+  - {name: for one, data: pii.person, to: slack, agent: reviewer, then: mask}
+exceptions:
+  - {rule: not both, to: slack, agent: bot, owner: jane, ticket: SEC-1, reason: A trial., until: 2027-01-01}
+"""
+
+COMBINED_TESTS = """
+policy: p.yaml
+tests:
+  - name: one
+    given: {agent: bot}
+    message: {outbound: POST https://slack.test/x, labels: [{data: pii.person}]}
+    expect: {verdict: allow}
+  - name: both
+    given: {agent: bot, at: 2026-06-01}
+    message: {outbound: POST https://slack.test/x, labels: [{data: pii.person}, {data: pii.ssn}]}
+    expect: {verdict: allow}
+"""
+
+
+def test_what_combines_and_what_an_exception_lifts_is_told(tmp_path: Path):
+    (tmp_path / "p.yaml").write_text(COMBINED)
+    (tmp_path / "t.yaml").write_text(COMBINED_TESTS)
+    policy = load_policy(tmp_path / "p.yaml", packs=PACKS)
+    one, both = (explain(policy, case_of(policy, test)) for test in load_rehearsal(tmp_path / "t.yaml").tests)
+    silent = {other.rule: other.why for other in one.flows[1].silent}
+    assert silent["not both"] == ("its `together` does not hold: pii.person and pii.ssn together",)
+    assert silent["for one"] == ("its `agent` does not hold: agent reviewer",)
+    spoke = {rule.rule: rule for rule in both.flows[1].spoke}
+    assert (spoke["not both"].lifted, spoke["not both"].exception) == ("exception", "SEC-1")

@@ -193,3 +193,46 @@ def test_rules_of_one_s_own_that_no_test_matches_are_told(tmp_path: Path):
     told = found(tmp_path, rules(ALLOW), tried=())
     assert [(one.id, one.place) for one in told] == [("untested", f"{tmp_path}/policy.yaml:9")]
     assert found(tmp_path, rules(ALLOW), tried={"mails"}) == []
+
+
+EXCEPTION = """exceptions:
+  - rule: no mails
+    to: slack.hr
+    owner: jane
+    ticket: SEC-1
+    reason: A reason.
+    until: {until}
+"""
+
+
+@pytest.mark.parametrize(
+    ("until", "ids_"),
+    [("2027-01-14", ["expired-exception"]), ("2027-06-01", []), ("2028-06-01", ["long-exception"])],
+)
+def test_exceptions_that_ended_or_do_not_end_are_told(tmp_path: Path, until: str, ids_: list[str]):
+    text = rules("{name: no mails, data: pii.email, to: slack, then: block}").replace(
+        "  mail:", "  slack.hr: {when: channel in rooms}\n  mail:"
+    )
+    told = found(tmp_path, text + EXCEPTION.format(until=until))
+    assert [(one.id, one.level) for one in told] == [(one, "warning") for one in ids_]
+    assert all("SEC-1" in one.says and "jane" in one.says for one in told)
+
+
+def test_a_consequential_destination_wants_a_rule_about_untrusted_content(tmp_path: Path):
+    head = HEAD.replace("  slack: {", "  slack: {consequential: true, ")
+    (one,) = found(tmp_path, head)
+    assert (one.id, one.place) == ("no-integrity-rule", f"{tmp_path}/policy.yaml:6")
+    guarded = "sources: {web: {at: https://web.test/**, trust: untrusted}}\nrules:\n"
+    guarded += "  - {name: g, to: slack, integrity: untrusted, then: ask, approvers: [jane]}\n"
+    assert found(tmp_path, head + guarded) == []
+
+
+def test_a_rule_for_some_does_not_shadow_one_for_all(tmp_path: Path):
+    some = "{name: w, data: pii.email, to: slack, agent: reviewer, then: block}"
+    more = "{name: v, data: pii.email, to: slack, more_than: {distinct: pii.person, count: 3}, then: block}"
+    assert ids(tmp_path, rules(ALLOW, some, more)) == []
+
+
+def test_a_recipients_fact_that_the_destination_does_not_declare_is_told(tmp_path: Path):
+    text = rules("{name: r, data: pii.email, to: mail, recipients: {fact: channel, in: rooms}, then: block}")
+    assert [(one.id, "recipients" in one.says) for one in found(tmp_path, text)] == [("fact-never-known", True)]
