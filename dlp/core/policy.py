@@ -21,11 +21,14 @@ type Condition = Callable[[Facts], bool | None]
 """A compiled `when:`: true, false, or None for unknown (a missing fact, a wrong type, an error)."""
 
 
-_SHAPES = 1024
-"""How many kinds of flow and of message a policy keeps answers for; more than real traffic has."""
+_SHAPES = 256
+"""How many routes, and kinds of flow on each, a policy keeps answers for; more than real traffic has."""
 
 _ANSWERS = 16
 """How many answers are kept for each of them, by what the conditions say."""
+
+_BOUND = 64
+"""How many rulings are kept for each answer, by the number of the finding."""
 
 LONGEST_EXCEPTION = 366 * 86400.0
 """An exception that ends later than this many seconds from now is over-long: it holds, and every match says so."""
@@ -296,13 +299,8 @@ class Policy:
         return any(rule.together for rule in self.rules)
 
     @cached_property
-    def shapes(self) -> "dict[tuple[object, ...], _Shape]":
+    def shapes(self) -> "dict[Route, dict[tuple[object, ...], _Shape]]":
         """What was decided on flows like this; a bounded number, and nothing of a message."""
-        return {}
-
-    @cached_property
-    def messages(self) -> "dict[tuple[Flow, ...], _Remembered]":
-        """What was decided on messages of just these flows; a bounded number, and no part's path."""
         return {}
 
 
@@ -363,8 +361,8 @@ def decide(
     `extra` are rulings of plugins, which can only tighten. `reviewed` names the approvers who agreed to this exact
     message.
 
-    What was decided on equal flows is remembered, by what the conditions said of the facts. It is quickest where no
-    flow names a part and no plugin rules, so leave `Flow.part` out where no condition asks for the fact `part`.
+    What was decided on flows of the same class, state and route is remembered, by what the conditions said of the
+    facts. It is quickest where no flow names a part, so leave `Flow.part` out where no condition asks for the fact.
 
     Raises:
         PluginError: a ruling in `extra` is about a flow that is not one of `flows`.
@@ -374,37 +372,42 @@ def decide(
     if not flows:
         msg = "a message without flows cannot be decided: the flow without a class is missing"
         raise ValueError(msg)
-    told = _by_flow(flows, extra) if extra else {}
+    told = _by_flow(flows, extra) if extra else None
     moment = None if now is None else bisect_right(policy.moments, now)
-    if told or any([flow.part for flow in flows]):  # noqa: C419 - a generator takes thrice as long for a few flows
-        return _assembled(policy, flows, _Given(facts, reviewed, now, moment, _present(policy, flows)), told)
-    key = tuple(flows)
-    seen = policy.messages.get(key)
-    if seen is None:
-        seen = _remember(policy, key)
-    given = _Given(facts, reviewed, now, moment, seen.present)
-    said = given.said(seen.shape)
-    decision = seen.answers.get(said)
-    if decision is None:
-        if len(seen.answers) >= _ANSWERS:
-            seen.answers.clear()
-        decision = seen.answers[said] = _assembled(policy, flows, given, told)
-    return decision
+    given = _Given(facts, reviewed, now, moment, _present(flows) if policy.combines else None)
+    rulings: list[Ruling] = []
+    matches: list[tuple[Flow, tuple[Ruling, ...]]] = []
+    verdict = Verdict.ALLOW
+    route: Route | None = None
+    shapes: dict[tuple[object, ...], _Shape] = {}
+    for flow in flows:
+        if flow.route is not route:  # most flows of a message are on one, and to hash it takes its time
+            route, shapes = flow.route, _shapes(policy, flow.route)
+        shape = shapes.get((flow.data_class, flow.state, flow.finding is None)) or _new_shape(policy, flow, shapes)
+        here = given.at(flow.part) if flow.part and shape.asks else given
+        if told is None:
+            answer = shape.answer(policy, flow, here)
+            ruling, found = answer.about(flow), answer.found
+        else:
+            ruling, found = _judged(policy, flow, here, told[flow])
+        rulings.append(ruling)
+        matches.append((flow, found))
+        if ruling.verdict > verdict:  # noqa: PLR1730 - max() takes longer, on every flow
+            verdict = ruling.verdict
+    return Decision(verdict, tuple(rulings), _Matches(matches), policy.digest, policy.version)
 
 
 type _Present = tuple[tuple[str, ...], tuple[str, ...]]
 """The labels of a whole message: as it is sent, and with values in the place of their tokens."""
 
 
-def _present(policy: Policy, flows: Iterable[Flow]) -> _Present | None:
-    """Return the labels of a message, where any rule asks.
+def _present(flows: Iterable[Flow]) -> _Present:
+    """Return the labels of a message.
 
     A token that goes out as it is tells nothing of its value. So where it is judged whether one value may be put back,
     all other tokens count as values too: none is put back because the others might not be. All else is judged with the
     tokens as tokens.
     """
-    if not policy.combines:
-        return None
     sent = {f"{flow.state} {flow.data_class}" for flow in flows if flow.data_class is not None}
     value = sent | {f"{RAW} {flow.data_class}" for flow in flows if flow.state == TOKENISED}
     return tuple(sorted(sent)), tuple(sorted(value))
@@ -413,72 +416,90 @@ def _present(policy: Policy, flows: Iterable[Flow]) -> _Present | None:
 class _Given:
     """What a message is judged by: the facts as it is sent, those with values for tokens, who agreed, and the time."""
 
-    __slots__ = ("_rest", "now", "reviewed", "sent", "value")
+    __slots__ = ("now", "rest", "reviewed", "sent", "value")
 
     def __init__(
         self, facts: Facts, reviewed: frozenset[str], now: float | None, moment: int | None, present: _Present | None
     ) -> None:
         self.reviewed = reviewed
         self.now = now
-        self._rest = (reviewed, moment)
+        self.rest = (reviewed, moment)
         self.sent = facts if present is None else {**facts, PRESENT: present[0]}
         self.value = facts if present is None else {**facts, PRESENT: present[1]}
 
     def at(self, part: str) -> "_Given":
         """Return the same for a flow found in a part, which its rules may ask for."""
-        given = _Given({**self.sent, "part": part}, self.reviewed, self.now, self._rest[1], None)
+        given = _Given({**self.sent, "part": part}, self.reviewed, self.now, self.rest[1], None)
         given.value = {**self.value, "part": part}
         return given
-
-    def said(self, shape: "_Shape") -> tuple[object, ...]:
-        """Return all that a decision on such flows depends on: what the conditions say, who agreed, and since when."""
-        sent, value = self.sent, self.value
-        return (
-            tuple([condition(sent) for condition in shape.sent]),
-            tuple([condition(value) for condition in shape.value]),
-            self._rest,
-        )
 
 
 class _Shape:
     """What flows of one class, state and route are judged by: the conditions of every rule that may be about them."""
 
-    __slots__ = ("answers", "sent", "value")
+    __slots__ = ("_answers", "_sent", "_value", "asks")
 
     def __init__(self, sent: Iterable[Condition], value: Iterable[Condition]) -> None:
-        self.sent = tuple(dict.fromkeys(sent))
-        self.value = tuple(dict.fromkeys(value))
-        self.answers: dict[tuple[object, ...], tuple[Ruling, tuple[Ruling, ...]]] = {}
+        self._sent = tuple(dict.fromkeys(sent))
+        self._value = tuple(dict.fromkeys(value))
+        self.asks = bool(self._sent or self._value)
+        self._answers: dict[tuple[object, ...], _Answer] = {}
+
+    def answer(self, policy: Policy, flow: Flow, given: _Given) -> "_Answer":
+        """Return what is said of such a flow, remembered: it depends on little else than what the conditions say."""
+        key: tuple[object, ...] = given.rest
+        if self.asks:
+            sent, value = given.sent, given.value
+            key = (
+                tuple([condition(sent) for condition in self._sent]),
+                tuple([condition(value) for condition in self._value]),
+                key,
+            )
+        answer = self._answers.get(key)
+        if answer is None:
+            if len(self._answers) >= _ANSWERS:
+                self._answers.clear()
+            like = Flow(flow.data_class, flow.state, flow.route, None if flow.finding is None else 0)
+            answer = self._answers[key] = _Answer(*_judged(policy, like, given, ()))
+        return answer
 
 
-class _Remembered:
-    """What was decided on messages of the same flows."""
+class _Answer:
+    """What is said of flows of one shape, under conditions that say the same: the strictest ruling, and all of them."""
 
-    __slots__ = ("answers", "present", "shape")
+    __slots__ = ("_bound", "_ruling", "found")
 
-    def __init__(self, shape: _Shape, present: _Present | None) -> None:
-        self.shape = shape
-        self.present = present
-        self.answers: dict[tuple[object, ...], Decision] = {}
+    def __init__(self, ruling: Ruling, found: tuple[Ruling, ...]) -> None:
+        self._ruling = ruling
+        self._bound: dict[int | None, Ruling] = {}
+        self.found = found
+
+    def about(self, flow: Flow) -> Ruling:
+        """Return the ruling on one such flow."""
+        if flow.part:  # it may be a value in disguise, and is not kept
+            return _about(self._ruling, flow)
+        ruling = self._bound.get(flow.finding)
+        if ruling is None:
+            if len(self._bound) >= _BOUND:
+                self._bound.clear()
+            ruling = self._bound[flow.finding] = _about(self._ruling, flow)
+        return ruling
 
 
-def _remember(policy: Policy, flows: tuple[Flow, ...]) -> _Remembered:
-    if len(policy.messages) >= _SHAPES:
-        policy.messages.clear()
-    shapes = [_shape(policy, flow) for flow in flows]
-    whole = _Shape((c for shape in shapes for c in shape.sent), (c for shape in shapes for c in shape.value))
-    seen = policy.messages[flows] = _Remembered(whole, _present(policy, flows))
-    return seen
-
-
-def _shape(policy: Policy, flow: Flow) -> _Shape:
-    key = (flow.data_class, flow.state, flow.route, flow.finding is None)
-    shape = policy.shapes.get(key)
-    if shape is None:
+def _shapes(policy: Policy, route: Route) -> dict[tuple[object, ...], _Shape]:
+    shapes = policy.shapes.get(route)
+    if shapes is None:
         if len(policy.shapes) >= _SHAPES:
             policy.shapes.clear()
-        value = _conditions(policy, replace(flow, state=RAW)) if _two_ways(flow) else ()
-        shape = policy.shapes[key] = _Shape(_conditions(policy, flow), value)
+        shapes = policy.shapes[route] = {}
+    return shapes
+
+
+def _new_shape(policy: Policy, flow: Flow, shapes: dict[tuple[object, ...], _Shape]) -> _Shape:
+    if len(shapes) >= _SHAPES:
+        shapes.clear()
+    value = _conditions(policy, replace(flow, state=RAW)) if _two_ways(flow) else ()
+    shape = shapes[flow.data_class, flow.state, flow.finding is None] = _Shape(_conditions(policy, flow), value)
     return shape
 
 
@@ -504,30 +525,6 @@ def _candidates(policy: Policy, flow: Flow) -> tuple[tuple[Rule, bool], ...]:
 def _two_ways(flow: Flow) -> bool:
     """Tell whether a flow may be sent as a token or as the value behind it."""
     return flow.state == TOKENISED and flow.route.sink != SANDBOX
-
-
-def _assembled(policy: Policy, flows: Sequence[Flow], given: _Given, told: Mapping[Flow, list[Ruling]]) -> Decision:
-    """Return a decision flow by flow."""
-    rulings: list[Ruling] = []
-    matches: list[tuple[Flow, tuple[Ruling, ...]]] = []
-    for flow in flows:
-        shape = _shape(policy, flow)
-        here = given.at(flow.part) if flow.part and (shape.sent or shape.value) else given
-        if told:
-            ruling, found = _judged(policy, flow, here, told[flow])
-        else:
-            key = here.said(shape)
-            answer = shape.answers.get(key)
-            if answer is None:
-                if len(shape.answers) >= _ANSWERS:
-                    shape.answers.clear()
-                like = Flow(flow.data_class, flow.state, flow.route, None if flow.finding is None else 0)
-                answer = shape.answers[key] = _judged(policy, like, here, ())
-            ruling, found = _about(answer[0], flow), answer[1]
-        rulings.append(ruling)
-        matches.append((flow, found))
-    verdict = max([ruling.verdict for ruling in rulings])
-    return Decision(verdict, tuple(rulings), _Matches(matches), policy.digest, policy.version)
 
 
 class _Matches(Sequence[Ruling]):
