@@ -12,7 +12,9 @@ _TIERS = {
     Tier.ORDINARY: "Ordinary: the strictest one that applies decides",
     Tier.DEFAULT: "Defaults: they hold until an ordinary rule allows or transforms",
 }
-_TOLD = frozenset({"name", "says", "tier", "data", "state", "from", "to", "then", "unless", "approvers", "mode"})
+_TOLD = frozenset(
+    "name says tier data state from to then unless approvers mode laws controls together".split()  # noqa: SIM905 - short
+)
 
 
 def document(
@@ -41,6 +43,14 @@ def document(
             for rule in rules:
                 item = text.rules.get(rule.name, Item(rule.name, rule.place, {}))
                 lines += ["", *_rule(rule, item, shown.get(rule.name), (tests or {}).get(rule.name, ()))]
+    limits = [f"{key.replace('_', ' ')} {value:g}" for key, value in _limits(policy) if value is not None]
+    if limits:
+        lines += [
+            "",
+            "## What a session may use up",
+            "",
+            f"{', '.join(limits)} (duration in seconds, memory in bytes).",
+        ]
     if text.exceptions:
         lines += ["", "## Exceptions", "", *_exceptions(text.exceptions)]
     for section, title in (("lists", "Lists"), ("recipes", "Recipes"), ("agents", "Agents"), ("purposes", "Purposes")):
@@ -48,6 +58,12 @@ def document(
             lines += ["", f"## {title}", ""]
             lines += [f"- **{_safe(name)}**: {_safe(words(item.value))}" for name, item in text.of(section).items()]
     return "\n".join(lines) + "\n"
+
+
+def _limits(policy: Policy) -> Iterator[tuple[str, float | None]]:
+    given = policy.limits
+    yield from (("calls", given.calls), ("calls per minute", given.per_minute))
+    yield from (("duration", given.duration), ("memory", given.memory))
 
 
 def _head(policy: Policy, text: Written) -> Iterator[str]:
@@ -101,11 +117,13 @@ def sentence(rule: Rule, item: Item) -> str:
     """Return what a rule does, in a sentence made from its parts."""
     keys = item.keys
     what = words(keys["data"]) if "data" in keys else "any message" if not rule.labelled else "data"
+    what = f"{words(keys['together'])} together" if "together" in keys else what
     what = "any labelled data" if what == "any" else what
     state = f" that are {words(keys['state'])}" if "state" in keys else ""
     source = f" from {words(keys['from'])}" if "from" in keys else ""
     sink = f" to {words(keys['to'])}" if "to" in keys else ", wherever they go"
-    more = "".join(f", {key}: {words(value)}" for key, value in keys.items() if key not in _TOLD | {"laws", "controls"})
+    said = {one.key: one.says for one in rule.also}
+    more = "".join(f", {said.get(key) or f'{key}: {words(value)}'}" for key, value in keys.items() if key not in _TOLD)
     done = _DONE.get(rule.verdict) or f"transformed by {rule.recipe or rule.transform}"
     return f"{what}{state}{source}{sink}{more}: {done}"
 

@@ -62,3 +62,26 @@ def test_a_new_key_of_a_rule_shows_by_itself(tmp_path: Path):
     assert "A \\*place\\*." in told
     assert "**Monitor mode**" in told
     assert "put before a person" in told
+
+
+COMBINED = """
+policy: combined
+use: [base]
+limits: {calls: 50, duration: 30s}
+destinations: {slack: {at: https://slack.test/**}}
+rules:
+  - {name: not both, together: [pii.person, pii.ssn], to: slack, then: block}
+  - {name: few, data: pii, to: slack, more_than: {distinct: pii.person, count: 3}, agent: bot, then: block}
+exceptions:
+  - {rule: not both, to: slack, agent: bot, owner: jane, ticket: SEC-1, reason: A trial., until: 2027-01-01}
+"""
+
+
+def test_what_combines_and_exceptions_and_limits_are_told(tmp_path: Path):
+    path = tmp_path / "p.yaml"
+    path.write_text(COMBINED)
+    told = document(load_policy(path, packs=PACKS), read_written(path, packs=PACKS))
+    assert "- pii.person, pii.ssn together to slack: refused" in told
+    assert "- pii to slack, more than 3 distinct pii.person, agent bot: refused" in told
+    assert "- **not both** until 2027-01-01: to slack; agent bot; owner jane; ticket SEC-1; reason A trial." in told
+    assert "calls 50, duration 30 (duration in seconds" in told
