@@ -108,6 +108,22 @@ def check_enforced(settings: Settings) -> Iterator[Finding]:
         yield Finding("enforced", OK, f"{health.get('policy')} version {version} ({str(health.get('digest'))[:12]})")
 
 
+def check_limits(settings: Settings) -> Iterator[Finding]:
+    """Say who enforces what the policy limits a session to."""
+    limits = load_policy(settings.policy, packs=PACKS).limits
+    told = [
+        f"{limits.calls} requests" if limits.calls is not None else "",
+        f"{limits.per_minute} requests a minute" if limits.per_minute is not None else "",
+        f"{limits.duration:g} s from the first request" if limits.duration is not None else "",
+    ]
+    own = ", ".join(one for one in told if one)
+    if own:
+        yield Finding("limits", OK, f"the proxy enforces, for each session: {own}")
+    if limits.memory is not None:
+        says = f"memory of {limits.memory / 1e6:g} MB is not the proxy's to enforce: it does not run the sandbox"
+        yield Finding("limits", WARN, says, "set it where the sandbox is run: a container's memory limit, or ulimit -v")
+
+
 def check_plugins(settings: Settings) -> Iterator[Finding]:
     """Say whether the plugins can be loaded."""
     loaded = load_host(plugin_settings(settings)).plugins
@@ -273,6 +289,7 @@ def _leads_out(family: socket.AddressFamily, place: str) -> bool:
 CHECKS: Sequence[Check] = (
     check_policy,
     check_enforced,
+    check_limits,
     check_plugins,
     check_model,
     check_state,

@@ -160,3 +160,16 @@ def test_it_says_whether_a_sandbox_could_go_round(proxy: Run, monkeypatch: pytes
 
 def test_looking_for_a_way_out_sends_nothing():
     assert doctor._leads_out(socket.AF_INET, "not an address") is False
+
+
+def test_it_says_who_enforces_the_limits(proxy: Run, folder: Path):
+    policy = folder / "policy.yaml"
+    policy.write_text(policy.read_text() + "\nlimits: {calls: 50, per_minute: 20, duration: 30s, memory: 256MB}\n")
+    said = [one for one in proxy("doctor", "--json").json if one["check"] == "limits"]
+    assert [one["status"] for one in said] == ["ok", "warn"]
+    assert "50 requests, 20 requests a minute, 30 s from the first request" in said[0]["says"]
+    assert "256 MB is not the proxy's to enforce" in said[1]["says"]
+
+
+def test_without_limits_nothing_is_said_of_them(proxy: Run):
+    assert "limits" not in _told(proxy)[1]

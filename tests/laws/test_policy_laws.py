@@ -333,12 +333,17 @@ def test_an_exception_only_ever_lifts_its_own_rule_in_its_scope_while_it_lasts(
         if "exception" in match.lifted:
             assert match.tier is not Tier.MANDATORY
             assert now is not None
-            name = match.exception
-            (found, *_) = [one for one in policy.exceptions if one.rule == match.rule and one.name == name]
-            assert not found.classes or below(match.flow.data_class, found.classes)
-            assert not found.sinks or below(match.flow.route.sink, found.sinks)
-            assert not found.sources or below(match.flow.route.source, found.sources)
-            ended = all(one.until <= now for one in policy.exceptions if one.rule == match.rule and one.name == name)
+            scopes = [
+                one
+                for one in policy.exceptions
+                if (one.rule, one.name) == (match.rule, match.exception)
+                and (not one.classes or below(match.flow.data_class, one.classes))
+                and (not one.sinks or below(match.flow.route.sink, one.sinks))
+                and (not one.sources or below(match.flow.route.source, one.sources))
+                and (one.condition is None or one.condition(known) is True)
+            ]
+            assert scopes
+            ended = all(one.until <= now for one in scopes)
             assert (match.lifted == "expired exception") is ended
             assert (match.verdict is Verdict.ALLOW) is not ended
 
