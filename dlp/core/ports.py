@@ -27,8 +27,8 @@ class Pattern:
     that a match may lead to: where no policy asks for it, the pattern is not looked for ("": always). `alone` is the
     most confident finding that a match may lead to by itself, None for none at all; `lifted_by` names patterns of the
     same plugin that make it more where they match in the same block. `slow` says that looking closer takes long (a
-    language model), so that a worker process does it. `in_name` looks into the parts' names instead of their texts; such
-    a hit ends at -1.
+    language model), so that a worker process does it. `in_name` looks into the parts' names instead of their texts;
+    such a hit ends at -1. `somewhere` says that it need not be known where a pattern matches: its hits end at -1, too.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Pattern:
     lifted_by: tuple[str, ...] = ()
     slow: bool = False
     in_name: bool = False
+    somewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)

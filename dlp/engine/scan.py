@@ -69,9 +69,10 @@ class Scanner:
         enough: Callable[[Pattern], bool] = lambda pattern: pattern.alone is not None,
         wanted: Callable[[Pattern], bool] = lambda _pattern: True,
     ) -> None:
-        """Build the databases, or read them from `cache`. `enough`: is a match by itself a reason to look?"""
+        """Build the databases, or read them from `cache`. `enough` says whether a match is by itself a reason to look."""
         self._owners = owners = [(plugin, pattern) for plugin, own in patterns.items() for pattern in own]
         self._odd = odd = len(owners)
+        self._somewhere = frozenset(number for number, (_, pattern) in enumerate(owners) if pattern.somewhere)
         self._compiled = compiled = _Compiled(owners, cache)
         asked = [wanted(pattern) for _, pattern in owners]
         self._anywhere = [number for number in range(odd) if asked[number] and number not in compiled.numbers]
@@ -165,7 +166,7 @@ class Scanner:
             return [(-1, number) for number in sorted(seen) if number in known and number != self._odd]
         ends: list[tuple[int, int]] = []
         self._compiled.all(surface).scan(surface, match_event_handler=_note_end, context=ends)
-        ends = [(end, number) for end, number in ends if number in known]
+        ends = [(end if number not in self._somewhere else -1, number) for end, number in ends if number in known]
         ends.sort()
         if len(surface) != len(text):
             ends = sorted(set(_in_code_points(surface, ends)))
@@ -216,6 +217,11 @@ class _Compiled:
             (number, expression, hyperscan.HS_FLAG_CASELESS if pattern.ignore_case else 0)
             for number, (_, pattern) in enumerate(owners)
             if (expression := _translated(pattern)) is not None
+        ]
+        once = frozenset(number for number, (_, pattern) in enumerate(owners) if pattern.somewhere or pattern.in_name)
+        told = [
+            (number, expression, flags | (hyperscan.HS_FLAG_SINGLEMATCH if number in once else 0))
+            for number, expression, flags in told
         ]
         unicode = [(number, expression, flags | _UNICODE) for number, expression, flags in (*told, (odd, _ODD, 0))]
         ascii_ = [
@@ -311,6 +317,9 @@ def _in_code_points(joined: bytes, ends: Sequence[tuple[int, int]]) -> list[tupl
     counted = []
     done, points = 0, 0
     for end, pattern in ends:
+        if end < 0:
+            counted.append((end, pattern))
+            continue
         if end > done:
             points += len(joined[done:end].translate(None, _CONTINUATIONS))
             done = end

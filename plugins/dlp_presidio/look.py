@@ -34,8 +34,8 @@ _BETWEEN = (
 
 _STRONG = {
     # Thirteen digits that begin with 1 are a time in milliseconds: Presidio takes no card there.
-    "CREDIT_CARD": r"\b(?:[3456]\d{3}[- ]?\d{3,4}[- ]?\d{3,4}[- ]?\d{3}|1\d{3}(?:\d{10}|[- ]\d{3,4}[- ]?\d{3,4}[- ]?\d{3}"
-    r"|\d{3,4}[- ]\d{3,4}[- ]?\d{3}|\d{6,8}[- ]\d{3}))",
+    "CREDIT_CARD": r"\b(?:[3456]\d{3}[- ]?\d{3,4}[- ]?\d{3,4}[- ]?\d{3}"
+    r"|1\d{3}(?:\d{10}|[- ]\d{3,4}[- ]?\d{3,4}[- ]?\d{3}|\d{3,4}[- ]\d{3,4}[- ]?\d{3}|\d{6,8}[- ]\d{3}))",
     "US_ITIN": r"\b9\d{2}[- ]\d{2}[- ]\d{4}\b",
     "US_SSN": r"\b[0-9]{3}[- .][0-9]{2}[- .][0-9]{4}\b",
     "UK_NHS": r"\b[0-9]{3}[- ]?[0-9]{3}[- ]?[0-9]{4}\b",
@@ -100,7 +100,7 @@ def patterns(*, ner: bool) -> list[Pattern]:
         for entity, expression in _WEAK.items()
     ]
     found += [
-        Pattern(f"{entity}.context", "|".join(words), ignore_case=True, finds=entity, alone=None)
+        Pattern(f"{entity}.context", "|".join(words), ignore_case=True, finds=entity, alone=None, somewhere=True)
         for entity, words in CONTEXT.items()
     ]
     found.append(
@@ -111,6 +111,7 @@ def patterns(*, ner: bool) -> list[Pattern]:
             finds="PHONE_NUMBER",
             alone=Confidence.LOW,
             lifted_by=("PHONE_NUMBER.context",),
+            somewhere=True,
         )
     )
     found.append(
@@ -118,9 +119,10 @@ def patterns(*, ner: bool) -> list[Pattern]:
             "PERSON.key",
             rf"(?i:{NAME_KEY})(?:[\"'>:=\s]{{1,6}}{_CAPITAL}|[\"']?[,;\t\r\n|])",
             finds="PERSON",
+            somewhere=True,
         )
     )
-    found.append(Pattern("PERSON.leaf", rf"{_CAPITAL}\w", finds="PERSON", alone=None))
+    found.append(Pattern("PERSON.leaf", rf"{_CAPITAL}\w", finds="PERSON", alone=None, somewhere=True))
     if ner:
         found += [Pattern(f"{entity}.model", "", finds=entity, slow=True) for entity in MODELLED]
     return found
