@@ -34,7 +34,8 @@ class Part:
 
     `path` is a JSON Pointer (RFC 6901) into the body, or `url/…`, `query/…`, `header/…`, `cookie/…`. `name` is the
     key, column or field the text stands under: context for classifiers. `length` is in bytes and set for opaque parts,
-    whose `text` is empty and whose `why` says what could not be read, without its contents.
+    whose `text` is empty and whose `why` says what could not be read, without its contents. `unstructured` says that
+    a body's text has no known structure, or holds one that was not read: fields of a record may be in it by no path.
     """
 
     path: str
@@ -43,6 +44,7 @@ class Part:
     name: str = field(default="", repr=False)  # a JSON key can be a value in disguise: keep it out of reprs too
     length: int = 0
     why: str = ""
+    unstructured: bool = False
 
 
 class Block:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from dlp.core.message import Kind, Part
 from dlp.wire.json_text import pointer
-from dlp.wire.leaf import Codec, Leaves
+from dlp.wire.leaf import Codec, Leaves, text_part
 from dlp.wire.limits import Invalid
 
 _DELIMITERS = ",;\t"
@@ -53,7 +53,7 @@ def read_csv(text: str, prefix: str, into: Leaves, *, delimiter: str = "", heade
             part = Part(f"{prefix}/{pointer(name)}", says, Kind.KEY)
         else:
             name = names[column] if column < len(names) else str(column)
-            part = Part(f"{prefix}/{row}/{pointer(name)}", says, Kind.TEXT, name)
+            part = text_part(f"{prefix}/{row}/{pointer(name)}", says, name)
         into.add(part, at, match.start(3), bare if inner is None else quoted)
         at = match.end()
         column += 1

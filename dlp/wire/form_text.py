@@ -2,7 +2,7 @@
 
 from dlp.core.message import Kind, Part
 from dlp.wire.json_text import pointer
-from dlp.wire.leaf import Leaves
+from dlp.wire.leaf import Leaves, text_part
 from dlp.wire.percent import PERCENT_PLUS, percent_decode
 
 
@@ -23,5 +23,5 @@ def read_form(text: str, prefix: str, into: Leaves) -> None:
             into.add(Part(path, name, Kind.KEY), at, middle, PERCENT_PLUS)
             if equals:
                 value = percent_decode(raw_value, plus=True)
-                into.add(Part(path, value, Kind.TEXT, name), middle + 1, at + len(pair), PERCENT_PLUS)
+                into.add(text_part(path, value, name), middle + 1, at + len(pair), PERCENT_PLUS)
         at += len(pair) + 1

@@ -83,7 +83,8 @@ class _Html:
     def _run(self, start: int, end: int, codec: Codec, path: str, *, name: str | None = None) -> None:
         raw = self._text[start:end]
         if raw and not raw.isspace():
-            part = Part(path, codec.decode(raw), Kind.TEXT, self._name if name is None else name)
+            name = self._name if name is None else name
+            part = Part(path, codec.decode(raw), Kind.TEXT, name, unstructured=True)
             self._into.add(part, start, end, codec)
 
     def _key(self, path: str, tag: str, start: int) -> None:

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from dlp.core.errors import ParseError
 from dlp.core.message import Kind
-from dlp.wire.leaf import Codec, Leaves, make_part
+from dlp.wire.leaf import Codec, Leaves, make_part, text_part
 from dlp.wire.limits import MAX_DEPTH, MAX_PARTS, MAX_PATHS, Invalid
 
 # One match takes a member or an item with its delimiter. Possessive throughout: nothing is ever tried twice.
@@ -41,6 +42,8 @@ def read_json(text: str, prefix: str, into: Leaves) -> None:
     end = scan_json(text, 0, len(text), prefix, into)
     if not _BLANK.fullmatch(text, end):
         raise Invalid(f"json: {len(text) - end} code points after the end at {end}")
+    if len(into.parts) == 1 and into.parts[0].path == prefix:  # a text or number alone
+        into.parts[0] = replace(into.parts[0], unstructured=True)
 
 
 def scan_json(text: str, at: int, stop: int, prefix: str, into: Leaves) -> int:  # noqa: C901, PLR0912, PLR0915 - one loop
@@ -84,7 +87,11 @@ def scan_json(text: str, at: int, stop: int, prefix: str, into: Leaves) -> int: 
             if string is not None:
                 if "\\" in string:
                     string = unescape(string)
-                add_part(make_part(path, string, text_kind, inner))
+                    add_part(text_part(path, string, inner))  # without a quote in it, it holds no record
+                elif "'" in string:
+                    add_part(text_part(path, string, inner))
+                else:
+                    add_part(make_part(path, string, text_kind, inner))
                 add_place((match.start(group) - 1, match.end(group) + 1, JSON_STRING))
             elif number is not None:
                 add_part(make_part(path, number, number_kind, inner))

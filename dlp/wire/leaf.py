@@ -1,5 +1,6 @@
 """Texts inside a text: how a leaf is written in its format, and how edits go into it."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 
@@ -31,12 +32,25 @@ class Codec:
 
 
 _new = object.__new__
-_set_path, _set_text, _set_kind, _set_name, _set_length, _set_why = (
+_set_path, _set_text, _set_kind, _set_name, _set_length, _set_why, _set_unstructured = (
     getattr(Part, field.name).__set__ for field in fields(Part)
 )
 
 
-def make_part(path: str, text: str, kind: Kind, name: str) -> Part:
+_QUOTED_KEY = re.compile(r"""["']\s*+:""")
+
+
+def holds_record(text: str) -> bool:
+    """Return whether a text may be a record of its own, written into a leaf of another: it has something like a key."""
+    return ('"' in text or "'" in text) and _QUOTED_KEY.search(text) is not None
+
+
+def text_part(path: str, text: str, name: str) -> Part:
+    """Return the part of a leaf; it says so where the leaf holds a record that is not read."""
+    return make_part(path, text, Kind.TEXT, name, unstructured=holds_record(text))
+
+
+def make_part(path: str, text: str, kind: Kind, name: str, *, unstructured: bool = False) -> Part:
     """Return `Part(path, text, kind, name)`, in half the time that a frozen dataclass takes (0.4 instead of 0.7 µs)."""
     part = _new(Part)
     _set_path(part, path)
@@ -45,6 +59,7 @@ def make_part(path: str, text: str, kind: Kind, name: str) -> Part:
     _set_name(part, name)
     _set_length(part, 0)
     _set_why(part, "")
+    _set_unstructured(part, unstructured)
     return part
 
 

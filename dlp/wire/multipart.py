@@ -106,7 +106,7 @@ def _outside(data: bytes, start: int, end: int, prefix: str) -> Iterator[tuple[i
     """Give what stands before the first or after the last boundary, which receivers skip."""
     if data[start:end].strip():
         text = _utf8(data[start:end])
-        yield start, end, _text(text, [Part(prefix, text)], [(0, len(text), VERBATIM)])
+        yield start, end, _text(text, [Part(prefix, text, unstructured=True)], [(0, len(text), VERBATIM)])
 
 
 def _section(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 from dlp.core.errors import ParseError
 from dlp.core.message import Kind, Part
-from dlp.wire.leaf import FIXED, VERBATIM, Codec, Leaves
+from dlp.wire.leaf import FIXED, VERBATIM, Codec, Leaves, holds_record
 from dlp.wire.limits import MAX_DEPTH, Invalid
 
 _NAME = r"[A-Za-z_:\u0080-\U0010ffff][-A-Za-z0-9_.:\u0080-\U0010ffff]*+"
@@ -81,7 +81,8 @@ class _Xml:
             raise Invalid("xml: an element is not closed, or there is none")
 
     def _add(self, path: str, says: str, start: int, end: int, codec: Codec, *, name: str) -> None:
-        self._into.add(Part(path, says, Kind.TEXT, name), start, end, codec)
+        unstructured = "</" in says or holds_record(says)
+        self._into.add(Part(path, says, Kind.TEXT, name, unstructured=unstructured), start, end, codec)
 
     def _key(self, path: str, tag: str, start: int) -> None:
         if tag not in self._named:

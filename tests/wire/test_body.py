@@ -171,3 +171,47 @@ def test_a_repr_holds_nothing_of_the_body():
     body = read(b'{"secret": "value"}')
     assert body.block.parts
     assert "secret" not in repr(body) + repr(body.block)
+
+
+FORM = b'--B\r\nContent-Disposition: form-data; name="a"\r\n\r\nv\r\n--B--'
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind"),
+    [
+        (b'cb({"pin": "v"})', "application/javascript"),
+        (b')]}\',\n{"pin": "v"}', "application/json"),
+        (b'{"pin": "v",}', "application/json"),
+        (b'x": 1, "pin": "v"', "application/json"),
+        (b'"pin: v"', "application/json"),
+        (b'{"data": "{\\"pin\\": \\"v\\"}"}', "application/json"),
+        (b"{\"data\": \"{'pin': 'v'}\"}", "application/json"),
+        (b"pin: v", "application/yaml"),
+        (b"pin: v", "text/plain"),
+        (b'pin,"v', "text/csv"),
+        (b'a\n"{""pin"": ""v""}"', "text/csv"),
+        (b'a={"pin":"v"}', "application/x-www-form-urlencoded"),
+        (b"<a>v<b></a>", "application/xml"),
+        (b"<a><![CDATA[<pin>v</pin>]]></a>", "application/xml"),
+        (b"<p>v</p>", "text/html"),
+        (FORM, "multipart/form-data; boundary=B"),
+    ],
+)
+def test_a_text_whose_structure_is_not_known_says_so(raw: bytes, kind: str):
+    texts = [part for part in read(raw, kind).block.parts if part.kind is Kind.TEXT and "v" in part.text]
+    assert texts
+    assert all(part.unstructured for part in texts)
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind"),
+    [
+        (b'{"pin": "v", "said": "it\'s \\"v\\"", "n": [1, true]}', "application/json"),
+        (b'{"pin": "v"}\n{"pin": 1}', "application/x-ndjson"),
+        (b"pin\nv", "text/csv"),
+        (b"pin=v&b=it's", "application/x-www-form-urlencoded"),
+        (b"<a b='v'><pin>v</pin></a>", "application/xml"),
+    ],
+)
+def test_a_leaf_of_a_structure_that_is_known_is_no_text_of_its_own(raw: bytes, kind: str):
+    assert not any(part.unstructured for part in read(raw, kind).block.parts)
