@@ -31,6 +31,13 @@ def test_labels_in_any_order_make_other_messages():
     assert all(len(flows) == 11 for flows, _ in judged)
 
 
+def test_where_rules_ask_for_the_part_each_label_has_its_own():
+    policy = bench.load_text(bench.policy_text(10, part=True))
+    flows, facts = bench.messages(policy, 1, any_order=True)[0]
+    assert len({flow.part for flow in flows}) == 11
+    assert len({match.rule for match in decide(policy, flows, facts).matches}) == 10
+
+
 def test_every_figure_is_a_row_and_the_packs_are_covered():
     told = bench.run(rounds=1, sizes=(10, 20))
     assert told["bench"] == "policy"
