@@ -1,6 +1,7 @@
 """What of a message's facts an audit entry may hold, so that the decision can be made again later: never a value."""
 
 from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 
 from dlp.core.message import Direction, Endpoint, Fact, Facts
 from dlp.core.policy import Decision, Policy, Verdict, facts_of
@@ -61,6 +62,7 @@ def _holds(fact: Fact, texts: Iterable[str]) -> bool:
     )
 
 
+@lru_cache(maxsize=1024)
 def shown(path: str) -> str:
     """Return a request's path as it may be recorded: steps that look like no name become `*`."""
     steps = shown_path(path, ()).split("/")

@@ -320,9 +320,13 @@ def _met(a: tuple[str, str, int], b: tuple[str, str, int]) -> bool:
 
 def check_conflicts(look: _Look) -> Iterator[Finding]:
     """Rules that say opposite things of the same, and rules that another one always outdoes."""
-    rules = list(look.rules())
-    for rule, item in rules:
-        for other, other_item in rules:
+    by_class: dict[str, list[tuple[Rule, Item]]] = {}
+    for one in look.rules():
+        for name in one[0].classes or ("",):
+            by_class.setdefault(name, []).append(one)
+    for rule, item in look.rules():
+        wider = ancestors(min(rule.classes)) if rule.classes else ()
+        for other, other_item in [one for name in (*wider, "") for one in by_class.get(name, ())]:
             if other is rule or other.unless or other.monitor or not _covers(other, other_item, rule, item):
                 continue
             same = _covers(rule, item, other, other_item)
