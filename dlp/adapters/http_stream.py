@@ -70,6 +70,8 @@ _BODILESS = frozenset({204, 304})
 _MOST_STREAMS = 32  # of one HTTP/2 connection: each may fill a body's limit
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
+# Nor are small letters passed: some servers take `post` for POST, which rules about POST would not see.
+_METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Z-]{1,32}")
 _TARGET = re.compile(rb"/[!-\"$-~]*|\*")
 # Dot segments, plain or escaped: what stands behind them depends on who resolves them.
 _DOTS = re.compile(rb"/(?:\.|%2[eE]){1,2}(?:[/?;]|$)")
@@ -89,6 +91,12 @@ MISMATCH = Objection(
     "mismatch",
     "The request says two things about where it goes",
     "The address of the tunnel or of the URL, the name in the TLS hello and the Host header must be the same.",
+)
+BAD_METHOD = Objection(
+    "protocol",
+    "Ambiguous method",
+    "The method is no token of up to 32 capital letters, digits and signs; others may read it differently.",
+    "Send the method as its standard writes it, in capitals.",
 )
 BAD_TARGET = Objection(
     "protocol",
@@ -286,7 +294,7 @@ class Exchange(Layer):
             objection = TOO_LARGE
         if objection is not None:
             yield from self._object(objection)
-        elif request.method == "CONNECT":
+        elif request.data.method == b"CONNECT":
             yield from self._connect(session)
         elif head.expects_continue and not event.end_stream:
             go_on = make_response(b"HTTP/1.1", 100, b"Continue", ())
@@ -303,7 +311,9 @@ class Exchange(Layer):
     def _address(self, request: http.Request, head: Head) -> Objection | None:
         """Settle where the request goes; object if anything in it says otherwise."""
         data = request.data
-        if request.method == "CONNECT":
+        if not _METHOD.fullmatch(data.method):
+            return BAD_METHOD
+        if data.method == b"CONNECT":
             target, objection = self._connect_target(request, head)
         else:
             if not _TARGET.fullmatch(data.path) or _DOTS.search(data.path.partition(b"?")[0]):
@@ -380,14 +390,14 @@ class Exchange(Layer):
         raw, self._buffer = bytes(self._buffer), bytearray()
         data = request.data
         if data.host == refusal.OWN_HOST:
-            status, content = yield from self._await(self._shell.serve(call, request.method, request.path))
+            status, content = yield from self._await(self._shell.serve(call, _text(data.method), request.path))
             yield from self._answer(_json(status, content, data.http_version))
             return
         path = _text(data.path)
-        self._endpoint = Endpoint("http", self._upstream, request.method, unquote(path.partition("?")[0]))
+        self._endpoint = Endpoint("http", self._upstream, _text(data.method), unquote(path.partition("?")[0]))
         try:
             heading = wire_head.read_request_head(
-                request.method, f"{_bracketed(data.host)}:{data.port}", path, data.headers.fields
+                _text(data.method), f"{_bracketed(data.host)}:{data.port}", path, data.headers.fields
             )
             content = wire_body.read_body(raw, head.content_type, head.content_encoding, limit=self._shell.limits.body)
         except TooLarge:
@@ -541,7 +551,7 @@ class Exchange(Layer):
 
     def _where(self) -> Endpoint:
         """Return what is known of the endpoint so far; no path, which may hold a value."""
-        return Endpoint("http", self._upstream, self.request.method if self._upstream else "")
+        return Endpoint("http", self._upstream, _text(self.request.data.method) if self._upstream else "")
 
     def _break_off(self, objection: Objection) -> CommandGenerator[None]:
         """End after an exception: with a problem document if the client has not been answered, else by closing."""
@@ -569,7 +579,7 @@ class Exchange(Layer):
             yield SendHttp(RequestProtocolError(self.stream_id, "refused", ErrorCode.CANCEL), server)
         content = response.data.content
         client = self.context.client
-        if self.request.method == "HEAD":
+        if self.request.data.method == b"HEAD":
             content = b""
         yield SendHttp(ResponseHeaders(self.stream_id, response, end_stream=not content), client)
         if content:

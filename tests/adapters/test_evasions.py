@@ -1,0 +1,80 @@
+"""What a sandbox may try so that what is judged is not what an upstream does; each failed before it was closed."""
+
+import socket
+import ssl
+from typing import Any
+
+import h2.config
+import h2.connection
+import h2.events
+import pytest
+
+
+def ask(world: Any, lines: str, *, body: bytes = b"") -> bytes:
+    """Send one request as it stands to the proxy, which closes after the answer, and return that."""
+    with socket.create_connection((world.host, world.port), timeout=10) as client:
+        client.sendall(lines.replace("\n", "\r\n").encode("latin-1") + b"Connection: close\r\n\r\n" + body)
+        return read(client)
+
+
+def read(client: socket.socket) -> bytes:
+    got = b""
+    while data := client.recv(65536):
+        got += data
+    return got
+
+
+def ask_h2(world: Any, name: str, *fields: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+    """Send an HTTP/2 request with these first fields, unchecked; return status and body."""
+    context = ssl.create_default_context(cafile=str(world.ca_file))
+    context.set_alpn_protocols(["h2"])
+    raw = socket.create_connection((world.host, world.port), timeout=10)
+    raw.sendall(f"CONNECT {name}:443 HTTP/1.1\r\nHost: {name}\r\n\r\n".encode())
+    assert b" 200 " in raw.recv(65536)
+    with raw, context.wrap_socket(raw, server_hostname=name) as client:
+        settings = h2.config.H2Configuration(validate_outbound_headers=False, normalize_outbound_headers=False)
+        connection = h2.connection.H2Connection(settings)
+        connection.initiate_connection()
+        rest = [(b":scheme", b"https"), (b":authority", name.encode()), (b":path", b"/x")]
+        connection.send_headers(1, [*fields, *rest], end_stream=True)
+        client.sendall(connection.data_to_send())
+        status = body = b""
+        while data := client.recv(65536):
+            for event in connection.receive_data(data):
+                if isinstance(event, h2.events.ResponseReceived):
+                    status = dict(event.headers or [])[b":status"]
+                elif isinstance(event, h2.events.DataReceived):
+                    body += event.data or b""
+                elif isinstance(event, h2.events.StreamEnded):
+                    return status, body
+        return status, body
+
+
+# --- the method -------------------------------------------------------------------------------------------------------
+
+METHODS = ["GET /pay", "GET\t/pay", "GET /pay HTTP/1.1", "", "get", "Post", "A" * 33, "GÈT"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_method_over_http2_writes_no_request_line_of_its_own(world: Any, method: str):
+    upstream = world.upstream("api.test")
+    world.start(bound=True)
+    status, body = ask_h2(world, "api.test", (b":method", method.encode()))
+    assert status in (b"400", b"")
+    assert b"Ambiguous method" in body or not status
+    assert upstream.connections == 0
+
+
+@pytest.mark.parametrize("method", ["get", "Post", "A" * 33, "connect"])
+def test_a_method_that_servers_may_read_otherwise_goes_nowhere(world: Any, method: str):
+    upstream = world.upstream("api.test", tls=False)
+    world.start(bound=True)
+    assert b"Ambiguous method" in ask(world, f"{method} http://api.test/ HTTP/1.1\nHost: api.test\n")
+    assert upstream.connections == 0
+
+
+def test_the_method_that_is_judged_is_the_one_that_is_sent(world: Any):
+    upstream = world.upstream("api.test")
+    world.start(bound=True)
+    assert ask_h2(world, "api.test", (b":method", b"M-SEARCH"))[0] == b"200"
+    assert world.engine.messages[0].endpoint.operation == upstream.requests[0].method == "M-SEARCH"
