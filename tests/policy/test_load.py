@@ -378,3 +378,58 @@ def test_a_plugins_catalog_adds_names_and_no_rules(tmp_path: Path):
     catalog.write_text("rules: [{name: b, then: allow}]")
     with pytest.raises(PolicyError, match=r"acme\.yaml:1:8: rules belong into a policy"):
         load_policy(tmp_path / "policy.yaml", packs=PACKS, catalogs=[catalog])
+
+
+COMBINED = """\
+agents: {bot: {says: Reads and writes.}, other: {}}
+purposes: {reviews: {says: Yearly reviews.}}
+limits: {calls: 50}
+rules:
+  - {name: no, data: pii, agent: bot, to: slack, then: block}
+  - {name: reviews, data: pii, purpose: reviews, to: slack, then: allow}
+exceptions:
+  - {rule: no, data: pii.email, owner: jane, ticket: T-1, reason: r, until: 2026-12-31}
+"""
+
+
+def test_agents_purposes_limits_and_exceptions_are_part_of_a_policy(load: Load):
+    policy = load(HEAD + COMBINED)
+    assert policy.agents == {"bot": "Reads and writes.", "other": ""}
+    assert policy.purposes == {"reviews": "Yearly reviews."}
+    assert policy.limits.calls == 50
+    assert [(one.rule, one.classes) for one in policy.exceptions] == [("no", {EMAIL})]
+    assert policy.facts_used >= {"agent", "purpose"}
+    flow = Flow(EMAIL, RAW, Route("sandbox", "slack"), 0)
+    facts = {"agent": "bot", "purpose": "reviews"}
+    assert decide(policy, [flow], facts, now=0.0).verdict is Verdict.ALLOW
+    assert decide(policy, [flow], facts, now=2e9).verdict is Verdict.BLOCK
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ("agents: {bot: {say: x}}", "did you mean says"),
+        ('agents: {"": {}}', "expected a name"),
+        ("rules: [{name: a, agent: bto, then: block}]\nagents: {bot: {}}", "unknown agent bto; did you mean bot"),
+        ("exceptions: [{rule: a}]", "exception"),
+        ("destinations: {x: {at: 'https://x.test/**', consequential: maybe}}", "expected true or false, got a text"),
+        ("sources: {x: {at: 'https://x.test/**', trust: none}}", "x: trust: unknown value none"),
+    ],
+)
+def test_a_mistake_in_them_is_told(load: Load, more: str, message: str):
+    with pytest.raises(PolicyError, match=message):
+        load("policy: P\n" + more)
+
+
+def test_only_a_policy_of_ones_own_has_exceptions(tmp_path: Path):
+    lifted = "exceptions: [{rule: a, agent: b, owner: o, ticket: t, reason: r, until: 2026-12-31}]"
+    (tmp_path / "packs").mkdir()
+    (tmp_path / "packs" / "mine.yaml").write_text(lifted)
+    (tmp_path / "catalog.yaml").write_text(lifted)
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("policy: P\nuse: [mine]")
+    with pytest.raises(PolicyError, match="a pack only adds"):
+        load_policy(policy, packs=tmp_path / "packs")
+    policy.write_text("policy: P")
+    with pytest.raises(PolicyError, match="rules belong into a policy"):
+        load_policy(policy, packs=PACKS, catalogs=[tmp_path / "catalog.yaml"])

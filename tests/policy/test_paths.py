@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from dlp.core.message import Endpoint
 from dlp.core.policy import host_matches
-from dlp.policy.paths import hosts_meet, normalised, parse_field, parse_url
+from dlp.policy.paths import hosts_meet, names_in, normalised, parse_field, parse_url
 
 
 def get(upstream: str, path: str = "/", operation: str = "GET") -> Endpoint:
@@ -192,3 +192,9 @@ def test_a_field_selects_paths(field: str, path: str, selected: bool):  # noqa: 
 def test_a_field_outside_the_subset_is_an_error(field: str):
     with pytest.raises(ValueError, match="expected"):
         parse_field(field)
+
+
+def test_the_keys_that_a_field_spells_out():
+    assert list(names_in("$.issues[*].body")) == ["issues", "body"]
+    assert list(names_in("$..bonus['a b'].*[0]..['c']")) == ["bonus", "a b", "c"]
+    assert list(names_in("$")) == []
