@@ -22,6 +22,10 @@ def bench(
     ] = "",
     *,
     json: Json = False,
+    dataset: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="With `detect`: score what is found in these labelled texts."),
+    ] = None,
     plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a plot as PNG.")] = None,
 ) -> None:
     """Measure an area and print its figures beside their bars. Exit code 1 if a bar is not met."""
@@ -32,9 +36,15 @@ def bench(
         else:
             say("\n".join(known) or "There is nothing to measure yet.")
         return
-    if area not in known:
+    if dataset is not None and area != "detect":
+        raise ConfigError(f"bench {area}: --dataset scores what is found, so it goes with `detect`")
+    if area not in known and dataset is None:
         raise ConfigError(f"bench {area}: there is no such area; known: {', '.join(known) or 'none'}")
-    told: Mapping[str, Any] = importlib.import_module(f"dlp.bench.{area}").run()
+    told: Mapping[str, Any]
+    if dataset is None:
+        told = importlib.import_module(f"dlp.bench.{area}").run()
+    else:
+        told = importlib.import_module("dlp.bench.accuracy").run_on(dataset)
     if json:
         say_json(told)
     else:

@@ -9,10 +9,11 @@ from dlp.core.errors import ConfigError
 from dlp.core.finding import Confidence, Finding
 from dlp.core.label import DataClass
 from dlp.core.message import Kind, Message, Part
-from dlp.core.ports import Hits, Pattern, SessionVault
+from dlp.core.ports import Asked, Hits, Pattern, SessionVault
 from dlp.hooks.spec import hookimpl
-from dlp_presidio import look
+from dlp_presidio import look, own
 from dlp_presidio.model import PACKAGE, Model, model_path
+from dlp_presidio.refined import refined
 from dlp_presidio.words import context_words, person_score
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ MEDIUM, HIGH = 0.5, 0.8
 """Scores from which a finding is of medium and of high confidence. A valid check digit scores 1.0, the model 0.85, a
 format with a context word mostly 0.75 to 0.85, a format alone 0.4 to 0.6."""
 
+_FLOOR = {Confidence.LOW: 0.0, Confidence.MEDIUM: MEDIUM, Confidence.HIGH: HIGH}
 _LANGUAGES = ("en",)
 _NER = ("auto", "on", "off")
 _MODELLED = frozenset(f"{entity}.model" for entity in look.MODELLED)
@@ -34,6 +36,7 @@ class Settings:
     ner: bool
     language: str = "en"
     least: float = 0.35
+    presidio_only: bool = False
 
 
 _settings: list[Settings] = []
@@ -73,41 +76,54 @@ def configure(settings: Mapping[str, object]) -> None:
 @hookimpl
 def patterns() -> Iterable[Pattern]:
     """Say where Presidio's recognizers may match, and whether the model has to see everything."""
-    return look.patterns(ner=_current().ner)
+    return look.patterns(ner=_current().ner) + ([] if _current().presidio_only else own.patterns())
 
 
 @hookimpl
-def classify(message: Message, hits: Hits) -> Iterator[Finding]:
+def classify(message: Message, hits: Hits, asked: Asked) -> Iterator[Finding]:
     """Report Presidio's entities, under their own names (`EMAIL_ADDRESS`); a policy maps them to classes."""
     parts = message.parts
     wanted: dict[int, dict[str, set[int]]] = {}
     for hit in hits:
         wanted.setdefault(hit.part, {}).setdefault(hit.pattern, set()).add(hit.end)
     modelled: dict[str, list[int]] = {}
+    streets: dict[str, list[tuple[int, int]]] = {}
     for index, its in wanted.items():
         part = parts[index]
-        yield from _recognized(index, part, its)
+        for finding in _recognized(index, part, its, asked):
+            if finding.data_class == "STREET_ADDRESS":
+                streets.setdefault(part.text, []).append((finding.start, finding.end))
+            yield finding
         if "PERSON.leaf" in its and part.kind is Kind.TEXT and (score := person_score(part.name, part.path, part.text)):
             yield _finding(index, "PERSON", 0, len(part.text), score, "key")
         if not _MODELLED.isdisjoint(its) and part.kind is not Kind.NUMBER and any(map(str.isalpha, part.text)):
             modelled.setdefault(part.text, []).append(index)
     if modelled:
-        yield from _modelled(modelled)
+        yield from _modelled(modelled, streets)
 
 
-def _recognized(index: int, part: Part, its: Mapping[str, set[int]]) -> Iterator[Finding]:
+def _recognized(index: int, part: Part, its: Mapping[str, set[int]], asked: Asked) -> Iterator[Finding]:
     settings = _current()
     words = context_words(part.name, part.path)
-    if wanted := _worth_running(its, words, part.text):
+    for entity, start, end, score, by in own.find(part.text, own.worth_running(its, asked), words):
+        if score >= settings.least:
+            yield _finding(index, entity, start, end, score, by)
+    if wanted := _worth_running(its, words, part.text, asked):
         results = _recognizers(settings.language).results(part.text, wanted, words, least=settings.least)
         for result in results:
+            if asked is not None and result.score < _FLOOR[asked[result.entity]]:
+                continue
             yield _finding(index, result.entity, result.start, result.end, result.score, result.by)
 
 
-def _modelled(wanted: Mapping[str, Sequence[int]]) -> Iterator[Finding]:
+def _modelled(
+    wanted: Mapping[str, Sequence[int]], streets: Mapping[str, Sequence[tuple[int, int]]]
+) -> Iterator[Finding]:
     """Report what the model sees in each distinct text, in every part that has it."""
-    least = _current().least
-    for indices, spans in zip(wanted.values(), _model().spans(list(wanted)), strict=True):
+    settings = _current()
+    least = settings.least
+    for (text, indices), said in zip(wanted.items(), _model().spans(list(wanted)), strict=True):
+        spans = said if settings.presidio_only else refined(text, said, streets.get(text, ()))
         for index in indices:
             for entity, start, end, score in spans:
                 if score >= least:
@@ -146,18 +162,19 @@ def _model() -> Model:
     return Model(path)
 
 
-def _worth_running(its: Mapping[str, set[int]], words: tuple[str, ...], text: str) -> dict[str, set[int]]:
+def _worth_running(its: Mapping[str, set[int]], words: tuple[str, ...], text: str, asked: Asked) -> dict[str, set[int]]:
     """Return for each entity where its matches may end; what is weak and without a context word is left out."""
     wanted: dict[str, set[int]] = {}
     lowered = ""
     for pattern, ends in its.items():
         entity, _, kind = pattern.partition(".")
-        if kind in ("context", "model") or entity == "PERSON":
+        if kind in ("context", "model", *own.KINDS) or entity == "PERSON":
             continue
-        if kind == "weak":
+        if asked is not None and entity not in asked:
+            continue
+        if kind == "weak" or (asked is not None and entity in look.LOW and asked[entity] is not Confidence.LOW):
             lowered = lowered or text.lower()
-            own = look.CONTEXT[entity]
-            if not any(word in lowered or any(word in near for near in words) for word in own):
+            if not look.is_supported(entity, words) and not any(word in lowered for word in look.CONTEXT[entity]):
                 continue
         anywhere = -1 in ends or wanted.get(entity) == set()
         wanted[entity] = set() if anywhere else wanted.get(entity, set()) | ends

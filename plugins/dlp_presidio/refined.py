@@ -1,0 +1,107 @@
+"""What a language model said, put right: ends trimmed, lines parted, times that tell nobody's date left out."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from dlp_presidio.own import GROUP
+
+type Span = tuple[str, int, int, float]
+
+_EDGES = " \t\n,.;:!?\"'()[]{}<>#*-\u2013\u2014\u201c\u201d\u2018\u2019|/\\"
+_title = re.compile(r"(?i)(?:mr|mrs|ms|miss|mx|dr|prof|rev|hon|sgt|capt|lt|col|gen|sir|madam)\.?[ ]+(?=\S)")
+_article = re.compile(r"(?i)(?:the|a|an)[ ]+(?=\S)")
+_date = re.compile(
+    r"(?i)\b(?:1[6-9]|20)\d\d\b(?!s)|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}:\d\d"
+    r"|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?[ ]+\d|\d(?:st|nd|rd|th)?[ ]+(?:of[ ]+)?(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
+)
+_weekday = re.compile(r"(?i)(?:on[ ]+)?((?:mon|tues|wednes|thurs|fri|satur|sun)day)s?")
+_trade = re.compile(r"\w(?:er|or|ist|ian|ant|yst|tary|man|woman)s?$")
+_direction = re.compile(r"(?i)(?:south|north|east|west|central)(?:ern)?[ ]+(?=\S)")
+_upper = re.compile(r"[^\W\d_a-z]")
+_THINGS = frozenset(
+    """
+    iban ssn atm pin url api json xml html csv sql http https id ip zip vat usa card credit debit visa mastercard phone fax
+    mobile desk email e-mail mail website address date name title note notes subject re fwd info personal cc bcc number account
+    monday tuesday wednesday thursday friday saturday sunday hello hi hey dear thanks thank please sorry mr mrs ms dr sir
+    """.split()
+)
+
+
+def refined(text: str, spans: Iterable[Span], within: Sequence[tuple[int, int]] = ()) -> list[Span]:
+    """Return the model's spans with their ends put right, and the same names where they stand again.
+
+    What lies `within` an address is part of it: a street called after somebody is nobody.
+    """
+    kept: list[Span] = []
+    for entity, start, end, score in spans:
+        for number, (first, last) in enumerate(_lines(text, start, end)):
+            if number and entity in ("PERSON", "ORGANIZATION"):
+                # A signature: the name, then what the person does, then where.
+                trade = _trade.search(text, first, last)
+                kept.append(
+                    ("TITLE" if trade else "ORGANIZATION" if entity == "PERSON" else "LOCATION", first, last, 0.4)
+                )
+                continue
+            if entity == "ORGANIZATION" and (group := GROUP.match(text, first, last)) and group.end() < last:
+                kept.append(("NRP", *group.span(), 0.6))
+            if one := _judged(text, entity, first, last, score):
+                kept.append(one)
+    kept = [one for one in kept if not any(start <= one[1] and one[2] <= end for start, end in within)]
+    return kept + _repeated(text, kept)
+
+
+def _lines(text: str, start: int, end: int) -> Iterable[tuple[int, int]]:
+    """Give the pieces of a span that stand on one line each, without punctuation and articles at their edges."""
+    for piece in re.finditer(r"[^\n\t]+", text[start:end]):
+        first, last = start + piece.start(), start + piece.end()
+        while first < last and text[first] in _EDGES:
+            first += 1
+        while first < last and text[last - 1] in _EDGES and not (text[last - 1] == ")" and "(" in text[first:last]):
+            last -= 1
+        if text[first:last].lower().endswith(("'s", "\u2019s")):
+            last -= 2
+        if last > first:
+            yield first, last
+
+
+def _judged(text: str, entity: str, start: int, end: int, score: float) -> Span | None:
+    shown = text[start:end]
+    if entity == "DATE_TIME":
+        if weekday := _weekday.fullmatch(shown):
+            return entity, start + weekday.start(1), start + weekday.end(1), score
+        return (entity, start, end, score) if _date.search(shown) else None
+    if entity == "PERSON" and (title := _title.match(shown)):
+        start += title.end()
+    elif entity in ("ORGANIZATION", "LOCATION", "NRP") and (article := _article.match(shown)):
+        start += article.end()
+    if (
+        entity == "LOCATION"
+        and (direction := _direction.match(text, start, end))
+        and "ern" in direction.group().lower()
+    ):
+        start = direction.end()
+    if entity == "LOCATION" and text[max(0, start - 3) : start].lower() == "at " and text[end : end + 4] == " in ":
+        entity = "ORGANIZATION"  # at a firm in a town
+    shown = text[start:end]
+    if shown.lower() in _THINGS or not any(map(str.isalpha, shown)):
+        return None
+    if entity in ("PERSON", "ORGANIZATION") and any(map(str.isdigit, shown)):
+        score = min(score, 0.4)
+    if entity == "ORGANIZATION":
+        score = max(score, 0.4)  # Presidio's default drops them all; as a guess of low confidence they are of use
+    return entity, start, end, score
+
+
+def _repeated(text: str, spans: Sequence[Span]) -> list[Span]:
+    """Return where the words of names that were seen stand again by themselves: `Anna Smith`, later `Smith`."""
+    taken = [(start, end) for _, start, end, _ in spans]
+    found: list[Span] = []
+    for _, start, end, score in [one for one in spans if one[0] == "PERSON"]:
+        for word in re.findall(r"[^\W\d_][\w'\u2019\-]{2,}", text[start:end]):
+            if not _upper.match(word) or word.lower() in _THINGS:
+                continue
+            for match in re.finditer(rf"(?<!\w){re.escape(word)}(?!\w)", text):
+                if not any(first < match.end() and match.start() < last for first, last in taken):
+                    taken.append(match.span())
+                    found.append(("PERSON", *match.span(), score))
+    return found

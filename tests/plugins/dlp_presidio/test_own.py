@@ -1,0 +1,88 @@
+import pytest
+
+from dlp.core.finding import Confidence
+from dlp.core.message import Part
+from dlp.engine.scan import Scanner
+from dlp_presidio import own
+
+
+SCANNER = Scanner({"x": own.patterns()})
+
+
+def seen(entity: str, text: str, words: tuple[str, ...] = ()) -> list[str]:
+    return [text[start:end] for _, start, end, _, _ in own.find(text, [entity], words)]
+
+
+@pytest.mark.parametrize(
+    ("entity", "text", "expected"),
+    [
+        (
+            "STREET_ADDRESS",
+            "ship to 12 Main Street, Springfield, IL 62704 today",
+            "12 Main Street, Springfield, IL 62704",
+        ),
+        (
+            "STREET_ADDRESS",
+            "He lives on 48 Elm Road\n Apt. 3\n Leeds\n United Kingdom",
+            "48 Elm Road\n Apt. 3\n Leeds\n United Kingdom",
+        ),
+        ("STREET_ADDRESS", "am Hauptstra\u00dfe 31, Berlin", "Hauptstra\u00dfe 31, Berlin"),
+        ("STREET_ADDRESS", "c/o PSC 12, Box 99\nAPO AE 09012", "PSC 12, Box 99\nAPO AE 09012"),
+        ("STREET_ADDRESS", "P.O. Box 77", "P.O. Box 77"),
+        ("AGE", "a 79 year old woman", "79"),
+        ("AGE", "she just turned 40.", "40"),
+        ("TITLE", "ask Dr. Who", "Dr."),
+        ("ZIP_CODE", "ZIP: 90210", "90210"),
+        ("PERSON", "ask Mrs. Jones", "Jones"),
+        ("PERSON", "My name is Anna Lee", "Anna Lee"),
+        ("ORGANIZATION", "bought by Acme Widgets Inc.", "Acme Widgets Inc."),
+        ("ORGANIZATION", "I work for Initech", "Initech"),
+        ("LOCATION", "she lives in Smallville now", "Smallville"),
+        ("NRP", "I am cambodian", "cambodian"),
+        ("DATE_TIME", "at 2024-01-05 10:11:12 it", "2024-01-05 10:11:12"),
+        ("IBAN_CODE", "my iban is gb82west12345698765432", "gb82west12345698765432"),
+        ("CREDIT_CARD", "card number 630427373398 is lost", "630427373398"),
+        ("PHONE_NUMBER", "call me at 0494 92 82 32", "0494 92 82 32"),
+        ("US_DRIVER_LICENSE", "my driver's license number is 2270-66-1551", "2270-66-1551"),
+    ],
+)
+def test_a_form_or_a_cue_is_seen_and_the_scan_points_to_it(entity: str, text: str, expected: str):
+    assert expected in seen(entity, text)
+    hits = SCANNER.hits([Part("", text)]).get("x", [])
+    names = {hit.pattern for hit in hits}
+    assert entity in own.worth_running(names | {"PHONE_NUMBER"}, None)
+
+
+@pytest.mark.parametrize(
+    ("entity", "text"),
+    [
+        ("STREET_ADDRESS", "a 500 GB Hard Drive and 3 Day Road"),
+        ("STREET_ADDRESS", '{"version": "1.2.3", "build": 4711}'),
+        ("AGE", "it is 45% done at 10:30"),
+        ("PHONE_NUMBER", "from 2024-01-05 to 2024-02-06"),
+        ("PHONE_NUMBER", "order 12345678901234567890"),
+        ("CREDIT_CARD", "card 1234567890123"),
+        ("IBAN_CODE", "de12ab34cd56ef7890ab12cd34ef5678"),
+        ("TITLE", "the drive is full"),
+        ("PERSON", "the name of the file"),
+    ],
+)
+def test_what_only_looks_like_it_is_left_alone(entity: str, text: str):
+    assert seen(entity, text) == []
+
+
+def test_a_key_supports_what_stands_under_it():
+    assert [one[3] for one in own.find("48 Elm Road", ["STREET_ADDRESS"])] == [0.7]
+    assert [one[3] for one in own.find("48 Elm Road", ["STREET_ADDRESS"], ("street",))] == [0.85]
+    assert seen("PHONE_NUMBER", "04949 28232", ("phone",)) == ["04949 28232"]
+    assert seen("PHONE_NUMBER", "04949 28232", ("count",)) == []
+
+
+def test_what_no_policy_asks_for_is_not_looked_for():
+    names = {"AGE.own", "PERSON.own-weak", "LOCATION.own"}
+    assert own.worth_running(names, {"PERSON": Confidence.MEDIUM, "LOCATION": Confidence.MEDIUM}) == ["LOCATION"]
+    assert own.worth_running(names, {"PERSON": Confidence.LOW}) == ["PERSON"]
+
+
+def test_no_pattern_may_match_anywhere():
+    assert SCANNER._anywhere == []
