@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from hashlib import sha256
 
 type Fields = tuple[tuple[bytes, bytes], ...]
 
 CODINGS = frozenset({"gzip", "x-gzip", "deflate", "br", "zstd", "identity"})
 """The content codings that the wire formats can read."""
 
-_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+_TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 _REQUEST_SPECIAL = frozenset(
     {
@@ -26,6 +27,14 @@ _RESPONSE_SPECIAL = frozenset(
         b"alt-svc", b"connection", b"content-encoding", b"content-length", b"content-type", b"keep-alive",
         b"proxy-authenticate", b"proxy-authentication-info", b"proxy-connection", b"trailer", b"transfer-encoding",
         b"upgrade",
+    }
+)  # fmt: skip
+# What some servers and frameworks take for the method or the URL instead of those that are judged.
+_OVERRIDES = frozenset(
+    {
+        b"x-http-host-override", b"x-http-method", b"x-http-method-override", b"x-method", b"x-method-override",
+        b"x-original-host", b"x-original-method", b"x-original-uri", b"x-original-url", b"x-override-url",
+        b"x-rewrite-url",
     }
 )  # fmt: skip
 _FIELD_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -92,6 +101,14 @@ def _ambiguous(what: str) -> Objection:
     return Objection("protocol", "Ambiguous message", f"{what}, so two readers may read this message differently.")
 
 
+OVERRIDE = Objection(
+    "protocol",
+    "A header overrides the request line",
+    "A header names another method, host or URL than the request line, so an upstream may do what was not judged.",
+    "Write the method and the URL that you mean into the request itself, and leave the override header out.",
+)
+
+
 def read_request(fields: Fields, version: bytes) -> Head:
     """Return a request's head, cleaned; the first objection stands."""
     head = Head(objection=_malformed(fields))
@@ -100,7 +117,7 @@ def read_request(fields: Fields, version: bytes) -> Head:
     for name, value in fields:
         lower = name.lower()
         if lower not in _REQUEST_SPECIAL:
-            kept.append((name, value))
+            _read_plain(head, kept, name, lower, value)
             continue
         match lower:
             case b"host":
@@ -142,6 +159,16 @@ def read_response(fields: Fields, version: bytes) -> Head:
     elif head.media_type == "text/event-stream":
         head.object(SSE)
     return _finish(head, kept, dropped, version)
+
+
+def _read_plain(head: Head, kept: list[tuple[bytes, bytes]], name: bytes, lower: bytes, value: bytes) -> None:
+    """Keep a field as it is, but for what only a proxy may say; one that overrides the request line refuses it."""
+    if lower[:1] in b"xf":
+        read_as = lower.replace(b"_", b"-")  # many servers make one name of both (RFC 3875, 4.1.18)
+        head.object(OVERRIDE if read_as in _OVERRIDES else None)
+        if read_as.startswith(b"x-forwarded-") or read_as == b"forwarded":
+            return
+    kept.append((name, value))
 
 
 def _read_common(
@@ -189,8 +216,9 @@ def _finish(head: Head, kept: list[tuple[bytes, bytes]], dropped: set[bytes], ve
 
 
 def _trace_id(value: bytes) -> str:
+    """Return what stands for the sandbox's trace, or "": its own digits could spell out a value."""
     match = _TRACEPARENT.fullmatch(value)
-    return match[1].decode() if match else ""
+    return sha256(match[1]).hexdigest()[:32] if match else ""
 
 
 def _malformed(fields: Fields) -> Objection | None:

@@ -1,4 +1,5 @@
 import base64
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -120,8 +121,36 @@ def test_codings_that_nobody_here_reads_are_not_asked_for(given: bytes, asked: b
 
 def test_only_a_well_formed_trace_is_taken_up():
     good = b"00-" + b"ab" * 16 + b"-" + b"cd" * 8 + b"-01"
-    assert request((b"traceparent", good)).sandbox_trace == "ab" * 16
-    assert request((b"traceparent", b"secret-value")).sandbox_trace == ""
+    assert request((b"traceparent", good)).sandbox_trace == sha256(b"ab" * 16).hexdigest()[:32]
+    for bad in (b"secret-value", good.replace(b"ab", b"00"), good.replace(b"00-", b"ff-", 1)):
+        assert request((b"traceparent", bad)).sandbox_trace == ""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"X-HTTP-Method-Override",
+        b"x_http_method_override",
+        b"X-Method-Override",
+        b"X-HTTP-Method",
+        b"X-Original-URL",
+        b"X-Rewrite-URL",
+        b"X-Original-Host",
+    ],
+)
+def test_a_header_that_overrides_the_request_line_is_refused(name: bytes):
+    objection = request((name, b"/pay")).objection
+    assert objection is not None
+    assert objection.kind == "protocol"
+
+
+@pytest.mark.parametrize(
+    "name", [b"X-Forwarded-Host", b"X-Forwarded-Proto", b"x_forwarded_port", b"X-Forwarded-For", b"Forwarded"]
+)
+def test_what_only_a_proxy_may_say_is_not_passed_on(name: bytes):
+    head = request((name, b"x"), (b"X-Custom", b"y"), (b"From", b"z"))
+    assert head.objection is None
+    assert head.fields == ((b"X-Custom", b"y"), (b"From", b"z"))
 
 
 @given(st.text(st.characters(exclude_characters=":"), max_size=20), st.text(max_size=20))
