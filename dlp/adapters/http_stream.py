@@ -11,7 +11,6 @@ from collections.abc import Callable, Coroutine, Generator
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Protocol
-from urllib.parse import unquote
 
 from mitmproxy import http
 from mitmproxy.connection import Client, Connection, ConnectionState, Server
@@ -57,6 +56,7 @@ from dlp.core.edit import Edit
 from dlp.core.errors import ParseError
 from dlp.core.message import Direction, Endpoint, Message
 from dlp.core.outcome import Outcome, Refuse
+from dlp.core.policy import decoded_path
 from dlp.engine.pipeline import Call, Engine, Run, Wait
 from dlp.engine.sessions import SessionInfo
 from dlp.wire import body as wire_body
@@ -394,7 +394,7 @@ class Exchange(Layer):
             yield from self._answer(_json(status, content, data.http_version))
             return
         path = _text(data.path)
-        self._endpoint = Endpoint("http", self._upstream, _text(data.method), unquote(path.partition("?")[0]))
+        self._endpoint = Endpoint("http", self._upstream, _text(data.method), decoded_path(path.partition("?")[0]))
         try:
             heading = wire_head.read_request_head(
                 _text(data.method), f"{_bracketed(data.host)}:{data.port}", path, data.headers.fields

@@ -1,12 +1,13 @@
 """Patterns of addresses (`POST https://*.slack.test/api/**`) and of fields (`$.employees[*].salary`), compiled."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote
 
 from dlp.core.message import Endpoint
-from dlp.core.policy import address, canonical_host, host_matches
+from dlp.core.policy import address, canonical_host, decoded_path, host_matches
 
 _PORTS = {"http": 80, "https": 443}
 _URL = re.compile(
@@ -19,13 +20,14 @@ _EXAMPLE = "as in `POST https://*.slack.test/api/**`"
 
 @dataclass(frozen=True, slots=True)
 class UrlPattern:
-    """One `at:`. `operation` is "" for any; `path` covers decoded paths."""
+    """One `at:`. `operation` is "" for any; `path` covers decoded paths, `loose` those that `folded` gives."""
 
     operation: str
     scheme: str
     host: str
     port: int
     path: re.Pattern[str]
+    loose: re.Pattern[str]
 
     def covers(self, endpoint: Endpoint) -> bool:
         """Tell whether an endpoint is definitely meant: by the path as it stands and by the one servers make of it."""
@@ -33,9 +35,14 @@ class UrlPattern:
         return self._covers_address(endpoint) and self._covers_path(path) and self._covers_path(normalised(path))
 
     def may_cover(self, endpoint: Endpoint) -> bool:
-        """Tell whether an endpoint is meant by at least one reading of its path."""
+        """Tell whether an endpoint is meant by at least one reading of its path, be it without case or a last slash."""
         path = endpoint.path
-        return self._covers_address(endpoint) and (self._covers_path(path) or self._covers_path(normalised(path)))
+        return self._covers_address(endpoint) and (
+            self._covers_path(path)
+            or self._covers_path(plain := normalised(path))
+            or self.loose.fullmatch(folded(path)) is not None
+            or self.loose.fullmatch(folded(plain)) is not None
+        )
 
     def _covers_address(self, endpoint: Endpoint) -> bool:
         scheme, host, port = address(endpoint.upstream)
@@ -67,7 +74,7 @@ def parse_url(text: str) -> UrlPattern:
     port = int(match["port"]) if match["port"] else _PORTS[scheme]
     if not 0 < port < 65536:  # noqa: PLR2004 (the largest port and one)
         raise ValueError(f"expected a port from 1 to 65535, got {port}")
-    return UrlPattern(match["method"] or "", scheme, _host(match["host"]), port, _path(match["path"] or "/**"))
+    return UrlPattern(match["method"] or "", scheme, _host(match["host"]), port, *_path(match["path"] or "/**"))
 
 
 def _host(text: str) -> str:
@@ -84,21 +91,33 @@ def _host(text: str) -> str:
     return host
 
 
-def _path(text: str) -> re.Pattern[str]:
+def _path(text: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     try:
-        decoded = unquote(text, errors="strict")
+        unquote(text, errors="strict")
     except UnicodeDecodeError:
         raise ValueError(f"expected a path in UTF-8, got {text}") from None
+    decoded = decoded_path(text)
     steps = decoded.split("/")[1:]
     if "**" in "".join(steps[:-1]) or ("**" in steps[-1] and steps[-1] != "**"):
         raise ValueError(f"expected `**` only as the last step of a path, got {text}")
     if normalised(decoded) != decoded or decoded.count("/") != text.count("/"):
         raise ValueError(f"expected a path without . or .. steps, //, ;, \\ and encoded signs, got {text}")
+    return _compiled(steps), _compiled(folded(decoded).split("/")[1:])
+
+
+def _compiled(steps: list[str]) -> re.Pattern[str]:
     rest = steps[-1] == "**"
     written = "".join("/" + "[^/]*".join(map(re.escape, step.split("*"))) for step in (steps[:-1] if rest else steps))
     # `*` is one step, and a step is not empty; `x/**` is x and all that is in it.
     written = written.replace("/[^/]*", "/(?=[^/])[^/]*")
     return re.compile(written + ("(?:/.*)?" if rest else ""), re.DOTALL)
+
+
+def folded(path: str) -> str:
+    """Return a decoded path without what many servers make no difference of: case, and slashes at its end."""
+    if not path.isascii():
+        path = unicodedata.normalize("NFKC", path)
+    return path.casefold().rstrip("/") or "/"
 
 
 _ODD = re.compile(r"[%;\\]|//|/\.\.?(?:/|$)")

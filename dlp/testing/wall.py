@@ -18,7 +18,7 @@ from dlp.core.errors import DlpError
 from dlp.core.finding import Finding
 from dlp.core.message import Direction, Endpoint, Fact, Message
 from dlp.core.outcome import Forward, Outcome, Refuse
-from dlp.core.policy import Policy
+from dlp.core.policy import Policy, decoded_path
 from dlp.core.ports import AuditEntry, Store
 from dlp.engine.approvals import Approvals
 from dlp.engine.classify import Classifier
@@ -231,7 +231,7 @@ def _endpoint(method: str, url: str) -> tuple[Endpoint, str, str]:
     port = parts.port or _PORTS[parts.scheme]
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return (
-        Endpoint("http", f"{parts.scheme}://{parts.hostname}:{port}", method, parts.path or "/"),
+        Endpoint("http", f"{parts.scheme}://{parts.hostname}:{port}", method, decoded_path(parts.path or "/")),
         parts.netloc,
         target,
     )

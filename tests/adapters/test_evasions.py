@@ -9,6 +9,8 @@ import h2.connection
 import h2.events
 import pytest
 
+from dlp.testing.wall import Wall
+
 
 def ask(world: Any, lines: str, *, body: bytes = b"") -> bytes:
     """Send one request as it stands to the proxy, which closes after the answer, and return that."""
@@ -78,3 +80,33 @@ def test_the_method_that_is_judged_is_the_one_that_is_sent(world: Any):
     world.start(bound=True)
     assert ask_h2(world, "api.test", (b":method", b"M-SEARCH"))[0] == b"200"
     assert world.engine.messages[0].endpoint.operation == upstream.requests[0].method == "M-SEARCH"
+
+
+# --- the path ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_path_is_judged_with_what_could_be_read_in_two_ways_still_in_it(world: Any):
+    world.upstream("api.test", tls=False)
+    world.start(bound=True)
+    ask(world, "GET http://api.test/hr/a%2Fb%5c%25/%70ay?x=%2F HTTP/1.1\nHost: api.test\n")
+    assert world.engine.messages[0].endpoint.path == "/hr/a%2Fb%5c%25/pay"
+
+
+PAY = """
+policy: paths
+version: "1"
+classes: {employee.pay: {level: restricted, token: PAY}}
+sources: {pay: {at: "https://api.test/hr/*/pay", fields: {"$..salary": employee.pay}}}
+destinations: {api: {at: "https://api.test/**"}}
+rules: [{name: back, data: employee.pay, to: api, then: allow}]
+"""
+
+
+@pytest.mark.parametrize("path", ["/hr/1/pay/", "/HR/1/Pay", "/hr/a%2Fb/pay", "/hr/%61/p%41y", "/hr/1/../1/pay"])
+def test_another_spelling_of_a_sources_path_does_not_hide_it(path: str):
+    wall = Wall(PAY)
+    session = wall.open()
+    assert wall.send(session, "GET https://api.test/hr/1").passed
+    assert not wall.send(session, f"GET https://api.test{path}").passed
+    wall.receive(session, f"GET https://api.test{path}", json={"salary": 91500})
+    assert any(label.startswith("employee.pay/") for label in wall.taint(session))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlp.core.message import Endpoint
-from dlp.core.policy import host_matches
+from dlp.core.policy import decoded_path, host_matches
 from dlp.policy.paths import hosts_meet, names_in, normalised, parse_field, parse_url
 
 
@@ -33,7 +33,7 @@ def get(upstream: str, path: str = "/", operation: str = "GET") -> Endpoint:
         ("https://x.test/api/**", "https://x.test:443", "/api", "GET", True),
         ("https://x.test/api/**", "https://x.test:443", "/api/", "GET", True),
         ("https://x.test/api/**", "https://x.test:443", "/apis", "GET", False),
-        ("https://x.test/api", "https://x.test:443", "/api/", "GET", False),
+        ("https://x.test/api", "https://x.test:443", "/apis/", "GET", False),
         ("https://x.test/u/*/mail", "https://x.test:443", "/u/7/mail", "GET", True),
         ("https://x.test/u/*/mail", "https://x.test:443", "/u/7/8/mail", "GET", False),
         ("https://x.test/u/*", "https://x.test:443", "/u/", "GET", False),
@@ -74,6 +74,32 @@ def test_a_path_that_servers_may_read_otherwise_does_not_slip_into_a_broader_all
     assert not admin.covers(endpoint)
     assert admin.may_cover(endpoint)
     assert anything.covers(endpoint)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path"),
+    [
+        ("/pay", "/pay/"),
+        ("/pay", "/Pay"),
+        ("/pay", "/PAY//"),
+        ("/pay/", "/pay"),
+        ("/Pay/**", "/pay/7"),
+        ("/pay/**", "/%50ay;x/7"),
+        ("/u/*/mail", "/U/7/Mail/"),
+        ("/u/*/mail", "/u/a%2Fb/mail"),
+        ("/büro", "/BÜRO"),
+        ("/pay", "/\N{FULLWIDTH LATIN SMALL LETTER P}ay"),
+    ],
+)
+def test_a_path_that_servers_take_for_another_may_be_that_one(pattern: str, path: str):
+    url, endpoint = parse_url(f"https://x.test{pattern}"), get("https://x.test:443", decoded_path(path))
+    assert not url.covers(endpoint)
+    assert url.may_cover(endpoint)
+
+
+@pytest.mark.parametrize(("pattern", "path"), [("/pay", "/pays"), ("/u/*", "/u/"), ("/pay", "/"), ("/", "/pay/")])
+def test_another_path_is_not_covered_however_it_is_read(pattern: str, path: str):
+    assert not parse_url(f"https://x.test{pattern}").may_cover(get("https://x.test:443", path))
 
 
 @pytest.mark.parametrize(
@@ -120,6 +146,7 @@ def test_covering_implies_possibly_covering(path: str):
         ("https://x.test/a//b", "expected a path without"),
         ("https://x.test/a%2fb/../c", "expected a path without"),
         ("https://x.test/a%2fb", "expected a path without"),
+        ("https://x.test/a%25b", "expected a path without"),
         ("https://x.test/%ff", "expected a path in UTF-8"),
     ],
 )
