@@ -79,11 +79,12 @@ def rules(draw: st.DrawFn, verdicts: tuple[Verdict, ...] = tuple(Verdict)):
     classes = draw(st.frozensets(st.sampled_from(CLASSES), max_size=2))
     together = verdict is not Verdict.ALLOW and len(classes) > 1 and draw(st.booleans())
     also = [Also("together", "", _together(classes))] if together else []
-    if draw(st.integers(0, 3)) == 0:
+    if draw(st.booleans()):
         adds = verdict is not Verdict.ALLOW and draw(st.booleans())
         condition = _past if adds else draw(conditions)
         also.append(Also("integrity" if adds else "agent", "", condition, adds=adds))
     rewrites = verdict is Verdict.TRANSFORM
+    anywhere = draw(st.booleans())  # else few rules would be about the same flow
     recipe = "anonymised" if rewrites and draw(st.booleans()) else ""
     tiers = list(Tier) if verdict is not Verdict.ALLOW else [Tier.ORDINARY, Tier.DEFAULT]
     tier = draw(st.sampled_from(tiers))
@@ -97,10 +98,10 @@ def rules(draw: st.DrawFn, verdicts: tuple[Verdict, ...] = tuple(Verdict)):
         tier=tier,
         labelled=bool(classes) or rewrites or draw(st.booleans()),
         classes=classes,
-        states=draw(st.frozensets(st.sampled_from(STATES), max_size=2)),
-        sources=draw(st.frozensets(st.sampled_from(["hr", SANDBOX]), max_size=1)),
-        sinks=draw(st.frozensets(st.sampled_from(SINKS), max_size=2)),
-        when=draw(st.none() | conditions),
+        states=frozenset() if anywhere else draw(st.frozensets(st.sampled_from(STATES), max_size=2)),
+        sources=frozenset() if anywhere else draw(st.frozensets(st.sampled_from(["hr", SANDBOX]), max_size=1)),
+        sinks=frozenset() if anywhere else draw(st.frozensets(st.sampled_from(SINKS), max_size=2)),
+        when=None if anywhere else draw(st.none() | conditions),
         unless=() if verdict is Verdict.ALLOW else tuple(draw(st.lists(unlesses, max_size=2))),
         approvers=("manager",) if verdict is Verdict.ASK else (),
         monitor=tier is not Tier.MANDATORY and draw(st.booleans()),
