@@ -36,6 +36,7 @@ class Part:
     key, column or field the text stands under: context for classifiers. `length` is in bytes and set for opaque parts,
     whose `text` is empty and whose `why` says what could not be read, without its contents. `unstructured` says that
     a body's text has no known structure, or holds one that was not read: fields of a record may be in it by no path.
+    `ambiguous` says that other readers may take the body or query around it for something else: it states no fact.
     """
 
     path: str
@@ -45,6 +46,7 @@ class Part:
     length: int = 0
     why: str = ""
     unstructured: bool = False
+    ambiguous: bool = False
 
 
 class Block:
@@ -52,10 +54,11 @@ class Block:
 
     `surface`, where it is not None, is UTF-8 text that holds the text of every part verbatim: a scan of it that finds
     nothing has answered for all of them. `key`, where it is not None, stands for the contents: blocks of equal keys
-    have equal parts, so an answer about one may be kept for the next.
+    have equal parts, so an answer about one may be kept for the next. `raw` are the bytes as they came, where there is
+    no key.
     """
 
-    __slots__ = ("_make", "_parts", "key", "surface")
+    __slots__ = ("_make", "_parts", "key", "raw", "surface")
 
     def __init__(
         self,
@@ -63,11 +66,13 @@ class Block:
         *,
         surface: bytes | None = None,
         key: object = None,
+        raw: bytes | None = None,
     ) -> None:
         self._make = make
         self._parts: tuple[Part, ...] | None = None
         self.surface = surface
         self.key = key
+        self.raw = raw
 
     @property
     def parts(self) -> tuple[Part, ...]:

@@ -5,8 +5,11 @@ import re
 TOKEN = re.compile(r"\[[A-Z][A-Z0-9_]{0,63}_[1-9][0-9]{0,17}\]")
 """A typed token such as `[EMAIL_1]`."""
 
-_LOOKALIKE = re.compile(r"\[(?=~*[A-Z][A-Z0-9_]{0,63}_[1-9][0-9]{0,17}\])")
-_ESCAPED = re.compile(r"\[~(?=~*[A-Z][A-Z0-9_]{0,63}_[1-9][0-9]{0,17}\])")
+_BODY = r"[A-Z][A-Z0-9_]{0,63}_[1-9][0-9]{0,17}"
+_OPEN = r"(?:\[|%5[Bb])"  # links carry the bracket percent-encoded
+_CLOSE = r"(?:\]|%5[Dd])"
+_LOOKALIKE = re.compile(rf"{_OPEN}(?=(~*)({_BODY}){_CLOSE})")
+_ESCAPED = re.compile(rf"{_OPEN}~(?=~*{_BODY}{_CLOSE})")
 
 
 def write_token(kind: str, number: int) -> str:
@@ -15,22 +18,23 @@ def write_token(kind: str, number: int) -> str:
 
 
 def lookalikes(text: str) -> list[tuple[int, str]]:
-    """Return where an upstream's text holds something token-shaped, escaped or not: offset of the bracket, the token.
+    """Return where an upstream's text holds something token-shaped, escaped or not: offset after the bracket, token.
 
-    Escaping inserts one `~` after that bracket, so `[EMAIL_1]` becomes `[~EMAIL_1]` and `[~EMAIL_1]` becomes
-    `[~~EMAIL_1]`; unescaping takes one away. The token is "" where the text was an escaped look-alike already.
+    Escaping inserts one `~` there, so `[EMAIL_1]` becomes `[~EMAIL_1]` and `[~EMAIL_1]` becomes `[~~EMAIL_1]`;
+    unescaping takes one away. The token is "" where the text was an escaped look-alike already.
     """
-    if "[" not in text:
+    if "[" not in text and "%5" not in text:
         return []
-    found = []
-    for match in _LOOKALIKE.finditer(text):
-        token = TOKEN.match(text, match.start())
-        found.append((match.start(), token.group() if token else ""))
-    return found
+    return [(match.end(), "" if match[1] else f"[{match[2]}]") for match in _LOOKALIKE.finditer(text)]
 
 
 def escapes(text: str) -> list[int]:
     """Return the offsets of the `~` that unescaping removes."""
-    if "[~" not in text:
+    if "~" not in text:
         return []
-    return [match.start() + 1 for match in _ESCAPED.finditer(text)]
+    return [match.end() - 1 for match in _ESCAPED.finditer(text)]
+
+
+def unescaped(text: str) -> str:
+    """Return a text as it stood at the upstream that it came from."""
+    return _ESCAPED.sub(lambda match: match[0][:-1], text)

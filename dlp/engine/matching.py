@@ -10,6 +10,7 @@ import re
 import zlib
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import accumulate
 from urllib.parse import unquote
@@ -29,7 +30,9 @@ _SEPARATOR = "\0"  # between texts that are looked at together: neither a letter
 _FACTOR = 0x9E3779B97F4A7C15  # an odd 64-bit constant (2**64 / golden ratio): multiplicative hashing
 _MASK = (1 << 64) - 1
 _MAX_DEPTH = 4
-_MAX_DECODED = 16 * 1024 * 1024
+MAX_DECODED = 8 * 1024 * 1024
+"""How many bytes one message's encoded runs may come to: all of a body of the usual limit, and no bomb."""
+_GLANCE = 65_536  # bytes that are enough to see whether something compressed holds text
 _OPAQUE_BYTES = 16
 _SHORTEST_RUN = 6  # four bytes, the shortest value looked for, take six characters of base64
 _COMPRESSED_FROM = 12  # no compression without a magic number makes the shortest values shorter than this
@@ -55,6 +58,12 @@ COMMON = frozenset(
     winter woods word work year yellow young zone""".split()  # noqa: SIM905 - a list of words reads best as words
 )
 """English words that are also names, and words that forms and APIs are full of."""
+
+
+def fold(text: str) -> str:
+    """Return a text with case taken away, of the same length: offsets in it are offsets in the text."""
+    lower = text.lower()
+    return lower if len(lower) == len(text) else "".join(c if len(c.lower()) != 1 else c.lower() for c in text)
 
 
 def whole_only(value: str) -> bool:
@@ -85,7 +94,7 @@ class Index:
     def add(self, known: Known) -> None:
         """Look for a value from now on."""
         if whole_only(known.text):
-            self._whole[known.text] = known
+            self._whole[fold(known.text)] = known
         else:
             self._anchors[_LONG if len(known.text) >= _LONG else _SHORT].add(known)
 
@@ -100,10 +109,11 @@ class Index:
 
     def whole(self, text: str) -> Known | None:
         """Return the value that is followed as a whole part only and is this part."""
-        return self._whole.get(text)
+        return self._whole.get(fold(text))
 
     def find(self, text: str) -> list[Match]:
         """Return every known value inside `text`, in the order of their starts; they may overlap."""
+        text = fold(text)
         matches = [match for anchors in self._anchors.values() if anchors.table for match in anchors.find(text)]
         matches.sort(key=lambda match: (match.start, -match.end))
         return matches
@@ -130,7 +140,7 @@ class _Anchors:
         self._bits = np.zeros(1 << 16, dtype=np.bool_)
 
     def add(self, known: Known) -> None:
-        text, width = known.text, self.width
+        text, width = fold(known.text), self.width
         best, offset = None, 0
         for at in range(min(len(text) - width, 24) + 1):
             gram = text[at : at + width]
@@ -159,9 +169,9 @@ class _Anchors:
             starts = self._candidates(text)
         for at in starts:
             for known, offset in table.get(text[at : at + width], ()):
-                start = at - offset
-                if start >= 0 and text.startswith(known.text, start) and _stands_alone(known.text, text, start):
-                    yield Match(start, start + len(known.text), known)
+                start, value = at - offset, fold(known.text)
+                if start >= 0 and text.startswith(value, start) and stands_alone(value, text, start):
+                    yield Match(start, start + len(value), known)
 
     def _slot(self, gram: str) -> int:
         value = 0
@@ -180,9 +190,12 @@ class _Anchors:
         return found
 
 
-def _stands_alone(value: str, text: str, start: int) -> bool:
-    """Return whether a short word or number is not merely a piece of a longer one."""
-    if len(value) >= _LONG or not value.isalnum():
+def stands_alone(value: str, text: str, start: int) -> bool:
+    """Return whether what stands at `start` of a text is not merely a piece of a longer word or number.
+
+    Long values, and those that hold more than letters and digits, need not stand alone to be recognised.
+    """
+    if not whole_only(value) and (len(value) >= _LONG or not value.isalnum()):
         return True
     end = start + len(value)
     return not (text[start - 1 : start].isalnum() if start else False) and not text[end : end + 1].isalnum()
@@ -192,6 +205,7 @@ def _stands_alone(value: str, text: str, start: int) -> bool:
 
 _RUN = re.compile(r"[A-Za-z0-9+/_-]{6,}={0,2}")
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2})+")
+_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})")
 _HEX_INSIDE = re.compile(r"[0-9a-fA-F]{8,}")
 _HEX_BYTES = re.compile(rb"(?:[0-9a-fA-F]{2})+")
 _JOINERS = str.maketrans("", "", "+/_-")
@@ -213,15 +227,15 @@ class Decoding:
     beyond: bool = False
 
 
-def decodings(text: str) -> list[Decoding]:
+def decodings(text: str, budget: list[int] | None = None) -> list[Decoding]:
     """Return what the encoded runs of `text` decode to: base64 (both alphabets), hex, URL, compressed, and nestings.
 
-    At most four levels deep and sixteen million decoded bytes in all; what lies beyond comes back unread (`beyond`). So
+    At most four levels deep and eight million decoded bytes in all (`budget` holds what is left of them, where several
+    texts share them); what lies beyond comes back unread (`beyond`). So
     does what cannot be decoded to text, provided it has sixteen bytes or more and looks random rather than like words.
     """
     found: list[Decoding] = []
-    budget = [_MAX_DECODED]
-    _decode_into(found, text, 0, len(text), "", 0, budget)
+    _decode_into(found, text, 0, len(text), "", 0, [MAX_DECODED] if budget is None else budget)
     return found
 
 
@@ -269,20 +283,21 @@ def tells(run: bytes, *, opaque: bool) -> bool:
 
 
 def _tells(run: bytes, *, opaque: bool) -> bool:
-    if wordlike(run):
-        return False
     body = run.rstrip(b"=").translate(_URL_SAFE)
+    if len(body) < _SHORTEST_RUN or wordlike(run):
+        return False
     if len(body) >= _COMPRESSED_FROM * 4 // 3 or (len(run) % 2 == 0 and _HEX_BYTES.fullmatch(run)):
         text = run.decode("ascii")
         for _, data in _unwrap(text):
-            plain, _ = _as_text(data, [_MAX_DECODED])
-            if plain is not None or (opaque and len(data) >= _OPAQUE_BYTES and _looks_random(text)):
+            left = [_GLANCE]
+            plain, _ = _as_text(data, left)
+            if plain is not None or left[0] < 0 or (opaque and len(data) >= _OPAQUE_BYTES and _looks_random(text)):
                 return True
         return False
     if len(body) % 4 == 1:
         body = body[:-1]
     data = binascii.a2b_base64(body + b"=" * (-len(body) % 4))  # too short for anything but plain text to be in it
-    return not 0x80 <= data[0] < 0xC2 and _as_text(data, [_MAX_DECODED])[0] is not None  # noqa: PLR2004 - RFC 3629
+    return not 0x80 <= data[0] < 0xC2 and _as_text(data, [_GLANCE])[0] is not None  # noqa: PLR2004 - RFC 3629
 
 
 def _decode_into(
@@ -290,10 +305,8 @@ def _decode_into(
 ) -> None:
     """Add the decodings of `text`, which stood at `start:end` of the outermost text and was reached through `form`."""
     outermost = not form
-    if _PERCENT.search(text):
-        plain = unquote(text, errors="strict") if _decodes(text) else None
-        if plain is not None and plain != text:
-            _take(found, plain, start, end, _via("url", form), depth, budget)
+    for name, said in _unquoted(text):
+        _take(found, said, start, end, _via(name, form), depth, budget)
     for run in _RUN.finditer(text):
         if wordlike(run.group()):
             continue
@@ -325,20 +338,28 @@ def _pieces(run: str) -> Iterator[tuple[int, int]]:
 
 def _take(found: list[Decoding], plain: str, start: int, end: int, form: str, depth: int, budget: list[int]) -> None:
     found.append(Decoding(start, end, form, plain))
-    if depth < _MAX_DEPTH:
+    budget[0] -= len(plain)
+    if depth >= _MAX_DEPTH or budget[0] < 0:
+        found.append(Decoding(start, end, form, None, beyond=True))
+    else:
         _decode_into(found, plain, start, end, form, depth + 1, budget)
+
+
+def _unquoted(text: str) -> Iterator[tuple[str, str]]:
+    """Give what a whole text says once its escapes are taken for what they stand for."""
+    if _ESCAPE.search(text):
+        yield "escape", _ESCAPE.sub(_unescape, text)
+    if _PERCENT.search(text):
+        with suppress(UnicodeDecodeError):
+            yield "url", unquote(text, errors="strict")
+
+
+def _unescape(match: re.Match[str]) -> str:
+    return chr(int(match[1] or match[2], 16))
 
 
 def _via(inner: str, outer: str) -> str:
     return f"{inner}+{outer}" if outer else inner
-
-
-def _decodes(text: str) -> bool:
-    try:
-        unquote(text, errors="strict")
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _unwrap(run: str) -> Iterator[tuple[str, bytes]]:

@@ -7,6 +7,7 @@ reads it top to bottom has read everything that can happen to a message.
 
 import copy
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -43,12 +44,14 @@ from dlp.engine import combining, rewriting, tracing
 from dlp.engine.approvals import Answer, Approvals
 from dlp.engine.budget import Budget
 from dlp.engine.classify import Classifier
+from dlp.engine.matching import whole_only
 from dlp.engine.noting import noted, watched
 from dlp.engine.past import Past
 from dlp.engine.sessions import SessionInfo, Sessions
 from dlp.engine.vault import Known, Origin, Vault
 from dlp.hooks.host import Host
 
+_SEGMENT = re.compile(r"[^/\\\\?#%;\x00-\x1f]*[^/\\\\?#%;.\x00-\x1f][^/\\\\?#%;\x00-\x1f]*")  # and more than dots
 _MAX_PASTS = 1024
 _MAX_PLAIN = 4096
 _ANYONE = "reviewer"  # who may answer where a rule asks and names nobody
@@ -109,6 +112,7 @@ class _Work:
     traced: list[tuple[int, Part]] = field(default_factory=list)  # those that may hold what the session knows
     findings: list[Finding] = field(default_factory=list)
     known: dict[int, Known] = field(default_factory=dict)
+    inner: dict[int, str] = field(default_factory=dict)  # by number of the finding: what an encoded run held
     flows: list[Flow] = field(default_factory=list)
     opaque: bool = False
     runs: list[tracing.Encoded] = field(default_factory=list)
@@ -226,15 +230,7 @@ class Engine:
         started = self._clock()
         try:
             stamp = self.store.stamp()
-            if not self.sessions.alive(call.session.id, stamp):
-                return self.refuse(
-                    call,
-                    message.direction,
-                    "session",
-                    "This session is not open",
-                    "The orchestrator has frozen or closed it; nothing goes in or out.",
-                    endpoint=message.endpoint,
-                )
+            self._check_open(call, stamp)
             over = self._budget.spend(call.session.id, self.policy.limits, call=message.direction is Direction.OUTBOUND)
             if over is not None and not self.policy.monitor:
                 return self.refuse(
@@ -308,9 +304,15 @@ class Engine:
         yield from self._classify(work)
         work.flows = self._trace(work)
         decision = self._decide(work, work.flows)
+        if decision.verdict is Verdict.ASK and work.facts.get("opaque"):  # nobody can agree to what cannot be read
+            decision = replace(decision, verdict=Verdict.BLOCK)
         if decision.verdict is Verdict.ASK:
             decision = yield from self._approve(work, decision)
         return self._conclude(work, decision)
+
+    def _check_open(self, call: Call, stamp: object = None) -> None:
+        if not self.sessions.alive(call.session.id, stamp):
+            raise _EndedError
 
     def _resolve(self, work: _Work) -> None:
         """Name the source or the sink, and gather the facts that rules can use."""
@@ -346,8 +348,8 @@ class Engine:
             work.source = source_of(self.policy, endpoint, facts)
             work.route = Route(work.source, SANDBOX)
             work.fields = fields_of(self.policy, endpoint)
-            work.carries = carries_of(self.policy, endpoint)
             work.reading = combining.reading(self.policy, endpoint, work.past)
+        work.carries = carries_of(self.policy, endpoint)
 
     def _unlisted_ends_here(self) -> bool:
         return self.policy.otherwise is Verdict.BLOCK and not self.policy.monitor
@@ -356,34 +358,29 @@ class Engine:
         """Find labels: what the classifiers see, what the source declares, what the session knows."""
         past, message = work.past, work.message
         guarded = tracing.is_guarding(self.policy, past.ledger) or not work.outbound
+        exposed = [] if work.outbound else tracing.exposed(past, message.endpoint.upstream)
         unclear = [block for block in message.blocks if work.fields or not self.classifier.clean(block)]
-        telling = [block for block in message.blocks if not self._plain(block, past, guarded=guarded)]
+        telling = [
+            block
+            for block in message.blocks
+            if not self._plain(block, past, guarded=guarded) or tracing.shows(block, exposed)
+        ]
         if not (unclear or telling):
             return
-        work.parts = message.parts
-        to_classify: list[tuple[int, Part]] = []
-        number = 0
-        for block in message.blocks:
-            numbered = list(enumerate(block.parts, number))
-            number += len(numbered)
-            opaque = [(at, part) for at, part in numbered if part.kind is Kind.OPAQUE]
-            if block in unclear:
-                to_classify += numbered
-            if block in telling:
-                work.traced += numbered
-            elif opaque:  # a surface hides nothing, but what it says may turn out to be ambiguous
-                work.traced += opaque
-            if block in unclear or block in telling:
-                work.looked_at += numbered
+        to_classify = _look_at(work, unclear, telling)
         work.runs = tracing.encoded(work.traced)
+        if work.outbound and past.ledger.any_marked("escaped"):
+            work.runs += tracing.escaped(work.traced)
         found = yield from self._ask_classifiers(work, to_classify)
         own = work.source
-        for finding in found:
+        for finding, inner in found:
+            if inner:
+                work.inner[len(work.findings)] = inner
             self._add(work, replace(finding, source=own))
         self._remember_clean(work, unclear)
         for finding in tracing.field_findings(work.fields, work.looked_at):
             self._add(work, replace(finding, source=own))
-        self._recognise(work)
+        self._recognise(work, exposed)
         work.opaque = tracing.unreadable(work.traced, work.runs, past, message.endpoint.upstream)
         work.facts["opaque"] = any(part.kind is Kind.OPAQUE for _, part in work.traced)
 
@@ -407,10 +404,10 @@ class Engine:
             if block.key is not None and not any(id(part) in seen for part in block.parts):
                 self.classifier.remember_clean(block)
 
-    def _recognise(self, work: _Work) -> None:
+    def _recognise(self, work: _Work, exposed: Sequence[Known]) -> None:
         """Add what the session knows: its own tokens, and values it has hidden or let in before."""
         own = work.source
-        for seen in tracing.sightings(work.traced, work.runs, work.past):
+        for seen in tracing.sightings(work.traced, work.runs, work.past, exposed):
             finding = seen.finding
             if work.outbound:
                 self._add(work, finding, seen.known)
@@ -423,8 +420,11 @@ class Engine:
 
     def _ask_classifiers(
         self, work: _Work, parts: Sequence[tuple[int, Part]]
-    ) -> Generator[Wait, Sequence[Finding] | None, Iterator[Finding]]:
-        """Have the classifiers look at these parts and at what encoded runs decode to; spans fit the parts."""
+    ) -> Generator[Wait, Sequence[Finding] | None, Iterator[tuple[Finding, str]]]:
+        """Have the classifiers look at these parts and at what encoded runs decode to.
+
+        Spans fit the parts; with a finding in an encoded run comes the text that was seen inside.
+        """
         numbers = [number for number, part in parts if part.kind is not Kind.OPAQUE]
         texts = [_without_tokens(work.parts[number], work.past.vault) for number in numbers]
         runs = [run for run in work.runs if run.decoding.text]
@@ -438,18 +438,20 @@ class Engine:
             answer = yield Classify(tuple(texts))
             if answer is None:
                 raise PluginError("the classifiers gave no answer")
+            self._check_open(work.call)
             work.past.refresh()  # the session may have read on meanwhile: what it carries now is what counts
         else:
             answer = self.classifier.classify(texts)
 
-        def fitted() -> Iterator[Finding]:
+        def fitted() -> Iterator[tuple[Finding, str]]:
             for finding in answer:
                 if finding.part < len(numbers):
-                    yield replace(finding, part=numbers[finding.part])
+                    yield replace(finding, part=numbers[finding.part]), ""
                 else:
                     run = runs[finding.part - len(numbers)]
                     at = run.decoding
-                    yield replace(finding, part=run.part, start=at.start, end=at.end, form=at.form)
+                    inner = (at.text or "")[finding.start : finding.end]
+                    yield replace(finding, part=run.part, start=at.start, end=at.end, form=at.form), inner
 
         return fitted()
 
@@ -537,8 +539,7 @@ class Engine:
             if approval.answer is not Answer.PENDING or self._clock() >= until:
                 return decision
             yield Hold(approval.id, until)
-            if not self.sessions.alive(session):
-                raise PolicyError("the session was ended while this message was held")
+            self._check_open(work.call)
             work.past.refresh()
             work.flows = self._trace(work)
             decision = self._decide(work, work.flows)
@@ -551,6 +552,7 @@ class Engine:
         labels = sorted(f"{flow.data_class} {flow.state} {flow.route.source}" for flow in work.flows)
         values = [known.text for _, known in sorted(work.known.items())]
         texts = [piece for part in work.message.parts for piece in (part.path, part.text)]
+        texts += [repr(block.key) if block.raw is None else block.raw.hex() for block in work.message.blocks]
         for piece in (
             *(info.agent, info.id, work.message.direction, work.route.sink or "", decision.digest),
             *(endpoint.upstream, endpoint.operation, endpoint.path),
@@ -611,6 +613,7 @@ class Engine:
 
     def _edit_outbound(self, work: _Work) -> list[Edit]:
         """Put values back where the rules allow them raw; rewrite what a rule wants rewritten; unescape look-alikes."""
+        self._taint_carried(work)
         wanted: dict[int, str] = {}
         for number, finding in enumerate(work.findings):
             ruling = work.rulings[number]
@@ -618,7 +621,16 @@ class Engine:
                 if finding.form != "exact" or finding.data_class == OPAQUE:
                     raise PolicyError("a rule wants a value rewritten that stands in an encoding; only block can help")
                 wanted[number] = ruling.transform
-        edits = self._put_back(work)
+        past, upstream = work.past, work.message.endpoint.upstream
+        past.ledger.mark(  # what the session sent there itself, nobody can have issued to it
+            "own",
+            [
+                mark
+                for run in work.runs
+                if run.decoding.text is None and not past.ledger.marked("issued", mark := _mark_of(work, run))
+            ],
+        )
+        edits = self._put_back(work, upstream)
         spans = rewriting.spans_of(work.parts, work.findings, wanted)
         replaced = [(span.part, _text(work.parts, span)) for span in spans]
         for span, (_, text) in zip(spans, replaced, strict=True):
@@ -633,7 +645,7 @@ class Engine:
                 edits += [Edit(number, at, at + 1, "") for at in escapes(part.text)]
         return edits
 
-    def _put_back(self, work: _Work) -> list[Edit]:
+    def _put_back(self, work: _Work, upstream: str) -> list[Edit]:
         """Return the edits that put values in the place of their tokens; note the tokens that go out as they are."""
         tokens: dict[tuple[int, int, int], list[int]] = {}
         for number, finding in enumerate(work.findings):
@@ -641,12 +653,13 @@ class Engine:
                 tokens.setdefault((finding.part, finding.start, finding.end), []).append(number)
         edits: list[Edit] = []
         sent: list[bytes] = []
+        exposed: list[bytes] = []
         for (part, start, end), numbers in tokens.items():
             known = work.known[numbers[0]]
             transforms = {r.transform for n in numbers if (r := work.rulings[n]).verdict is Verdict.TRANSFORM}
             transform = max(transforms, key=rewriting.strictness, default="")
             if transform == "tokenize":
-                sent.append(_sent_mark(work.message.endpoint.upstream, known.token))
+                sent.append(_sent_mark(upstream, known.token))
                 continue
             whole = start == 0 and end == len(work.parts[part].text)
             if transform:
@@ -654,14 +667,57 @@ class Engine:
                 view = _View(work.past.vault, number=known.number)
                 edits.append(Edit(part, start, end, self.host.transform(transform, finding, known.text, view)))
             else:
+                if rewriting.melts(known.text, work.parts[part].text, start, end):
+                    raise PolicyError("a token stands inside a word; its value would not be known when it comes back")
+                if whole_only(known.text):
+                    exposed.append(_sent_mark(upstream, known.token))
                 work.counts["resolved"] += 1
                 edits.append(Edit(part, start, end, known.text, number=whole and known.number))
         work.past.ledger.mark("sent", sent)
+        work.past.ledger.mark("exposed", exposed)
+        self._hold_course(work, edits)
         return edits
+
+    def _hold_course(self, work: _Work, edits: Sequence[Edit]) -> None:
+        """Refuse where values that were put back would make the message another one than was judged.
+
+        A token in the path stands for a segment, and one in a name for a field: what is written must have the same
+        destination, the same source, and the same decision.
+        """
+        named = [edit for edit in edits if work.parts[edit.part].kind is Kind.KEY]
+        if named and facts_of(self.policy, work.message.endpoint, inbound=False):
+            raise PolicyError("a token stands in the name of a field, where names decide which destination this is")
+        path = work.message.endpoint.path
+        for edit in edits:
+            part = work.parts[edit.part]
+            if part.path.startswith("url/"):
+                if not edit.text or not _SEGMENT.fullmatch(edit.text):
+                    raise PolicyError("a token stands in the path, and its value is more than one plain segment")
+                path = path.replace(part.text[edit.start : edit.end], edit.text)
+        if path == work.message.endpoint.path:
+            return
+        judged, written = work.message.endpoint, replace(work.message.endpoint, path=path)
+        facts = work.facts | {"path": path}
+        same = (
+            sink_of(self.policy, written, facts) == work.route
+            and source_of(self.policy, written) == source_of(self.policy, judged)
+            and fields_of(self.policy, written) == fields_of(self.policy, judged)
+            and carries_of(self.policy, written) == carries_of(self.policy, judged)
+        )
+        if same and "path" in self.policy.facts_used:
+            before = work.rulings
+            again = _Work(work.call, work.message, work.event, work.started, work.past, facts=facts)
+            decided = self._decide(again, work.flows)
+            same = decided.verdict <= Verdict.TRANSFORM and all(
+                (ruling.verdict, ruling.transform) == (before[n].verdict, before[n].transform)
+                for n, ruling in again.rulings.items()
+            )
+        if not same:
+            raise PolicyError("with the values put back, this path is another destination or source than was judged")
 
     def _edit_inbound(self, work: _Work) -> list[Edit]:
         """Rewrite what may not enter as it is, and record what does enter as taint."""
-        past, source = work.past, work.source
+        past = work.past
         self._taint_carried(work)
         wanted: dict[int, str] = {}
         in_part: dict[int, list[int]] = {}
@@ -676,25 +732,12 @@ class Engine:
                 wanted[number] = ruling.transform
             else:
                 self._enter(work, finding, RAW, _text_of(work.parts, finding))
+                if number in work.inner:
+                    self._enter(work, finding, RAW, work.inner[number])
         spans = rewriting.spans_of(work.parts, work.findings, wanted)
         hidden = [span for span in spans if span.transform == "tokenize"]
         spans += rewriting.repetitions(work.looked_at, hidden, [_text(work.parts, span) for span in hidden])
-        edits = []
-        for span in spans:
-            part, text = work.parts[span.part], _text(work.parts, span)
-            origin = Origin(work.event, work.path(part), span.transform)
-            classes = {work.findings[number].data_class for number in span.findings}
-            if span.transform == "tokenize":
-                labels = {Label(data_class, TOKENISED, source) for data_class in classes}
-                past.vault.note(text, labels, origin, number=part.kind is Kind.NUMBER)
-                new = self._transform(work, span, text)
-            else:
-                new = self._transform(work, span, text)
-                state = rewriting.state_made(span, work.rulings, in_part[span.part])
-                for number in span.findings:
-                    self._enter(work, work.findings[number], state, new if span.transform in _TELLING else "", span)
-            work.counts[span.transform] += 1
-            edits.append(Edit(span.part, span.start, span.end, new))
+        edits = [self._rewrite(work, span, in_part) for span in spans]
         if rewriting.leftovers(work.parts, edits, [(span.part, _text(work.parts, span)) for span in spans]):
             raise PolicyError("an edited part still holds the value that was to be replaced")
         edits += self._escape(work, spans)
@@ -703,13 +746,33 @@ class Engine:
             combining.note(self.policy, work.reading, parts, spans, past)
         past.ledger.mark(
             "issued",
-            (
-                tracing.issued_mark(past, work.message.endpoint.upstream, work.parts[run.part].text[at.start : at.end])
+            [
+                mark
                 for run in work.runs
-                if (at := run.decoding).text is None
-            ),
+                if run.decoding.text is None and not past.ledger.marked("own", mark := _mark_of(work, run))
+            ],
         )
         return edits
+
+    def _rewrite(self, work: _Work, span: rewriting.Span, in_part: Mapping[int, Sequence[int]]) -> Edit:
+        """Return the edit that keeps a span from entering as it is; record what it becomes."""
+        part, text, vault = work.parts[span.part], _text(work.parts, span), work.past.vault
+        if span.transform == "tokenize":
+            classes = {work.findings[number].data_class for number in span.findings}
+            labels = {Label(data_class, TOKENISED, work.source) for data_class in classes}
+            origin = Origin(work.event, work.path(part), span.transform)
+            vault.note(text, labels, origin, number=part.kind is Kind.NUMBER)
+            for number in span.findings:
+                if number in work.inner:  # what was hidden inside an encoding stays hidden when it comes decoded
+                    vault.note(work.inner[number], labels, origin)
+            new = self._transform(work, span, text)
+        else:
+            new = self._transform(work, span, text)
+            state = rewriting.state_made(span, work.rulings, in_part[span.part])
+            for number in span.findings:
+                self._enter(work, work.findings[number], state, new if span.transform in _TELLING else "", span)
+        work.counts[span.transform] += 1
+        return Edit(span.part, span.start, span.end, new)
 
     def _enter(
         self, work: _Work, finding: Finding, state: State, text: str, span: rewriting.Span | None = None
@@ -728,9 +791,13 @@ class Engine:
             past.ledger.mark("coarse", [finding.data_class.encode()])
 
     def _taint_carried(self, work: _Work) -> None:
-        """Record what every response of this source reveals something about."""
+        """Record what every response of this source reveals something about: when it is asked, and when it answers.
+
+        Once it was asked, whatever comes back tells something, a refusal too.
+        """
+        source = work.source if not work.outbound else source_of(self.policy, work.message.endpoint)
         for data_class in sorted(work.carries):
-            work.past.ledger.taint(Label(data_class, DERIVED, work.source), Origin(work.event))
+            work.past.ledger.taint(Label(data_class, DERIVED, source), Origin(work.event))
 
     def _escape(self, work: _Work, spans: Sequence[rewriting.Span]) -> list[Edit]:
         """Return the edits that keep an upstream's token-shaped text from being taken for this session's tokens."""
@@ -739,9 +806,9 @@ class Engine:
         for number, part in work.looked_at:
             for at, token in lookalikes(part.text):
                 own = token and vault.of_token(token) and ledger.marked("sent", _sent_mark(upstream, token))
-                inside = any(span.part == number and span.start <= at < span.end for span in spans)
+                inside = any(span.part == number and span.start < at <= span.end for span in spans)
                 if not own and not inside:
-                    edits.append(Edit(number, at + 1, at + 1, "~"))
+                    edits.append(Edit(number, at, at, "~"))
         if edits:
             ledger.mark("escaped", [b"yes"])
             work.counts["escaped"] += len(edits)
@@ -756,7 +823,7 @@ class Engine:
     def _refusal(self, work: _Work, decision: Decision) -> Refuse:
         """Record a refusal and say what would make the message pass; only the winning rule is named."""
         with self.store.batch():
-            if not work.outbound:  # that something was refused tells something, too
+            if not work.outbound:
                 self._taint_carried(work)
             self._record(work, decision)
         asked = decision.verdict is Verdict.ASK
@@ -900,6 +967,25 @@ class _View:
         return self._vault.digest(text)
 
 
+def _look_at(work: _Work, unclear: Sequence[Block], telling: Sequence[Block]) -> list[tuple[int, Part]]:
+    """Note which parts, with their numbers, are looked at and which are traced; return those to classify."""
+    work.parts = work.message.parts
+    to_classify: list[tuple[int, Part]] = []
+    number = 0
+    for block in work.message.blocks:
+        numbered = list(enumerate(block.parts, number))
+        number += len(numbered)
+        if block in unclear:
+            to_classify += numbered
+        if block in telling:
+            work.traced += numbered
+        else:  # a surface hides nothing, but what it says may turn out to be ambiguous
+            work.traced += [(at, part) for at, part in numbered if part.kind is Kind.OPAQUE]
+        if block in unclear or block in telling:
+            work.looked_at += numbered
+    return to_classify
+
+
 BY_TOKEN = tracing.BY_TOKEN
 _TELLING = frozenset({"generalise", "mask", "hash"})
 """Transforms whose result says enough about the value to be followed like one."""
@@ -909,7 +995,13 @@ _NOT_TOLD = frozenset({"purpose", "opaque", "part"})
 
 _LISTED_ONLY = "Use a listed destination, or ask the operator to add this one to the policy's destinations."
 
+
+class _EndedError(Exception):
+    """The session is not open any more."""
+
+
 _KINDS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = (
+    (_EndedError, "session"),
     (StoreError, "store"),
     (PluginError, "plugin"),
     (PolicyError, "policy"),
@@ -917,6 +1009,11 @@ _KINDS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = 
     (TimeoutError, "timeout"),
 )
 _FAILURES = {
+    "session": (
+        "This session is not open",
+        "The orchestrator has frozen or closed it; nothing goes in or out.",
+        "Ask the orchestrator for a new session.",
+    ),
     "store": ("The proxy cannot keep its state", "Nothing passes that cannot be recorded.", "Tell the operator."),
     "plugin": (
         "A classifier or another plugin failed",
@@ -977,6 +1074,11 @@ def _text(parts: Sequence[Part], span: rewriting.Span) -> str:
 
 def _text_of(parts: Sequence[Part], finding: Finding) -> str:
     return parts[finding.part].text[finding.start : finding.end]
+
+
+def _mark_of(work: _Work, run: tracing.Encoded) -> bytes:
+    text = work.parts[run.part].text[run.decoding.start : run.decoding.end]
+    return tracing.issued_mark(work.past, work.message.endpoint.upstream, text)
 
 
 def _sent_mark(upstream: str, token: str) -> bytes:

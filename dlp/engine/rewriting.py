@@ -10,7 +10,7 @@ from dlp.core.label import GENERALISED, HASHED, MASKED, REDACTED, TOKENISED, Sta
 from dlp.core.message import Kind, Part
 from dlp.core.policy import TRANSFORMS, Ruling
 from dlp.core.ports import SessionVault
-from dlp.engine.matching import Index, whole_only
+from dlp.engine.matching import Index, fold, stands_alone, whole_only
 from dlp.engine.tracing import BY_FIELD
 from dlp.engine.vault import Known, Origin
 
@@ -124,6 +124,12 @@ def repetitions(parts: Iterable[tuple[int, Part]], spans: Iterable[Span], texts:
             more.append(Span(number, start, end, "tokenize", speaker.finding, speaker.findings))
             last[number] = end
     return more
+
+
+def melts(value: str, text: str, start: int, end: int) -> bool:
+    """Return whether a value put at `start:end` of a text would be part of a longer word, and so not be known again."""
+    written = fold(text[:start] + value + text[end:])
+    return not stands_alone(fold(value), written, start)
 
 
 def leftovers(parts: Sequence[Part], edits: Sequence[Edit], texts: Iterable[tuple[int, str]]) -> bool:

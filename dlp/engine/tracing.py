@@ -11,9 +11,9 @@ from dlp.core.finding import Finding
 from dlp.core.label import DERIVED, OPAQUE, RAW, TOKENISED, DataClass, Label, State, Tracking
 from dlp.core.message import Block, Kind, Part
 from dlp.core.policy import Flow, Policy, Route
-from dlp.core.token import TOKEN
+from dlp.core.token import TOKEN, escapes, unescaped
 from dlp.engine.ledger import Ledger
-from dlp.engine.matching import Decoding, decodings, rough, tells
+from dlp.engine.matching import MAX_DECODED, Decoding, decodings, fold, rough, stands_alone, tells
 from dlp.engine.past import Past
 from dlp.engine.vault import Known
 
@@ -23,7 +23,7 @@ BY_TOKEN = "token"  # noqa: S105 - a name, no secret
 BY_FIELD = "field"
 """What a finding says has seen it where the source declares its field to be of that class."""
 
-_BRACKET = re.compile(rb"\[~*[A-Z][A-Z0-9_]*_[1-9]")
+_BRACKET = re.compile(rb"(?:\[|%5[Bb])~*[A-Z][A-Z0-9_]*_[1-9]")
 _PERCENT = re.compile(rb"%[0-9a-fA-F]{2}")
 _RUN_BYTES = bytes(byte if (chr(byte).isalnum() and byte < 0x80) or byte in b"+/_-" else 0x20 for byte in range(256))  # noqa: PLR2004
 """Translates whatever ends an encoded run to a space; splitting then is twice as quick as a regular expression."""
@@ -70,16 +70,49 @@ def plain(block: Block, past: Past, *, guarded: bool) -> bool:
 
 def encoded(parts: Iterable[tuple[int, Part]]) -> list[Encoded]:
     """Return the encoded runs of these parts, given with their numbers."""
+    budget = [MAX_DECODED]
     return [
         Encoded(number, decoding)
         for number, part in parts
         if part.kind is not Kind.OPAQUE
-        for decoding in decodings(part.text)
+        for decoding in decodings(part.text, budget)
     ]
 
 
-def sightings(parts: Sequence[tuple[int, Part]], runs: Iterable[Encoded], past: Past) -> Iterator[Sighting]:
-    """Give the session's own tokens and known values in these parts and in what their encoded runs decode to."""
+def escaped(parts: Iterable[tuple[int, Part]]) -> list[Encoded]:
+    """Return what these parts say once the look-alikes in them are unescaped: what the upstream will get."""
+    return [
+        Encoded(number, Decoding(0, len(part.text), "escaped", unescaped(part.text)))
+        for number, part in parts
+        if escapes(part.text)
+    ]
+
+
+def exposed(past: Past, upstream: str) -> list[Known]:
+    """Return the short and common values that were put back at this upstream: there they may come back anywhere."""
+    start = f"{upstream} ".encode()
+    marks = past.ledger.marks("exposed")
+    tokens = (mark.removeprefix(start).decode() for mark in marks if mark.startswith(start))
+    return [known for token in tokens if (known := past.vault.of_token(token)) is not None]
+
+
+def shows(block: Block, values: Sequence[Known]) -> bool:
+    """Return whether a block's surface may hold one of these values."""
+    if not values or block.surface is None:
+        return bool(values)
+    surface = fold(block.surface.decode("utf-8", "replace"))
+    return any(fold(known.text) in surface for known in values)
+
+
+def sightings(
+    parts: Sequence[tuple[int, Part]], runs: Iterable[Encoded], past: Past, exposed: Sequence[Known] = ()
+) -> Iterator[Sighting]:
+    """Give the session's own tokens and known values in these parts and in what their encoded runs decode to.
+
+    `exposed` are values that are looked for as words although they are short or common.
+    """
+    for number, start, known in _words(parts, exposed):
+        yield from _labelled(number, start, start + len(known.text), known, RAW, "exact")
     for number, part in parts:
         if part.kind is Kind.OPAQUE:
             yield Sighting(Finding(number, 0, 0, OPAQUE, "wire"))
@@ -91,12 +124,27 @@ def sightings(parts: Sequence[tuple[int, Part]], runs: Iterable[Encoded], past: 
         if run.decoding.beyond:
             yield Sighting(Finding(run.part, 0, 0, OPAQUE, "wire"))
     for number, _, _, known, state in _seen([run.decoding.text or "" for run in runs], past):
-        run, at_ = runs[number], runs[number].decoding
-        sighted.add((run.part, at_.start, at_.end, id(known)))
-        yield from _labelled(run.part, at_.start, at_.end, known, state, at_.form)
+        run, place = runs[number], runs[number].decoding
+        sighted.add((run.part, place.start, place.end, id(known)))
+        yield from _labelled(run.part, place.start, place.end, known, state, place.form)
     for number, view, known in _glued(parts, past):
         if (number, view.start, view.end, id(known)) not in sighted:
             yield from _labelled(number, view.start, view.end, known, RAW, view.form)
+
+
+def _words(parts: Iterable[tuple[int, Part]], values: Sequence[Known]) -> Iterator[tuple[int, int, Known]]:
+    """Give where these values stand as words of their own."""
+    if not values:
+        return
+    for number, part in parts:
+        text = fold(part.text)
+        for known in values:
+            value = fold(known.text)
+            at = text.find(value)
+            while at >= 0:
+                if stands_alone(value, text, at):
+                    yield number, at, known
+                at = text.find(value, at + 1)
 
 
 def _glued(parts: Iterable[tuple[int, Part]], past: Past) -> Iterator[tuple[int, Decoding, Known]]:
@@ -151,7 +199,7 @@ def field_findings(
     for number, part in parts:
         if part.kind is not Kind.KEY and part.text:
             for data_class, names in fields:
-                if names(part.path):
+                if part.unstructured or names(part.path):  # where the structure is unknown, the field may be anywhere
                     yield Finding(number, 0, len(part.text), data_class, BY_FIELD)
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 
 from dlp.core.edit import Edit
 from dlp.core.errors import ParseError
@@ -40,6 +41,7 @@ _SPACE = " \t\r\n"
 _HTML_START = re.compile(r"<(?:!doctype\s+html|html)[\s>]", re.IGNORECASE)
 _HIDING = re.compile(r"\\[ux][0-9a-fA-F]{2}")
 _XML_ENCODING = re.compile(rb"""<\?xml[^>]{0,60}encoding=["']([A-Za-z0-9._-]{1,40})["']""")
+_FORM_SIGNS = re.compile("[&=%+;]")
 _NOT_UTF8 = ("utf-16", "utf-32")
 
 
@@ -53,7 +55,7 @@ class Body:
     ) -> None:
         self._raw, self._codings, self._document = raw, codings, document
         self.length_decoded = length
-        self.block = Block(document.parts, surface=surface)
+        self.block = Block(document.parts, surface=surface, raw=raw)
 
     def write(self, edits: Iterable[Edit]) -> bytes:
         """Return the body as it came with `edits` made; `Edit.part` counts this body's parts from 0.
@@ -213,10 +215,27 @@ def _read(text: str, media: MediaType, prefix: str, decoding: Decoding) -> Readi
     generic = name != _FORM and name not in _CSV
     if start in ("{", "[") or (start == '"' and generic):
         if leaves := _first((read_json, read_ndjson), text, prefix):
-            return Reading(leaves, json=True)
+            return _mislabelled(leaves, name, text, media, prefix, decoding)
         if _HIDING.search(text):
             raise Invalid(f"text: {len(text)} code points that begin as JSON, are not, and hold escapes")
     return _read_as(name, text, media, prefix, decoding)
+
+
+def _mislabelled(leaves: Leaves, name: str, text: str, media: MediaType, prefix: str, decoding: Decoding) -> Reading:
+    """Return what a text says that is JSON, but may be labelled as something else.
+
+    One reader goes by the label, another by what is there: labels are looked for in both readings, and neither states
+    a fact.
+    """
+    if name != _FORM and name not in _CSV and name not in _XML and not name.endswith("+xml"):
+        return Reading(leaves, json=True)
+    leaves.doubt()
+    if (name == _FORM and not _FORM_SIGNS.search(text)) or not (name == _FORM or name in _CSV):
+        return Reading(leaves)  # read by its label it is one name, or nothing at all
+    labelled = _read_as(name, text, media, prefix, decoding).leaves
+    for part, (start, end, codec) in zip(labelled.parts, labelled.places, strict=True):
+        leaves.add(replace(part, ambiguous=True), start, end, codec)
+    return Reading(leaves, fixed=True)
 
 
 def _read_as(name: str, text: str, media: MediaType, prefix: str, decoding: Decoding) -> Reading:

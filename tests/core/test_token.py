@@ -4,15 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlp.core.edit import Edit, apply_edits
-from dlp.core.token import TOKEN, escapes, lookalikes, write_token
+from dlp.core.token import TOKEN, escapes, lookalikes, unescaped, write_token
 
 
 def escaped(text: str) -> str:
-    return apply_edits(text, [Edit(0, at + 1, at + 1, "~") for at, _ in lookalikes(text)])
-
-
-def unescaped(text: str) -> str:
-    return apply_edits(text, [Edit(0, at, at + 1, "") for at in escapes(text)])
+    return apply_edits(text, [Edit(0, at, at, "~") for at, _ in lookalikes(text)])
 
 
 def test_a_token_is_written_as_people_read_it():
@@ -27,12 +23,14 @@ def test_what_is_no_token_is_not_taken_for_one():
 
 
 def test_lookalikes_say_where_they_stand_and_which_token_they_are():
-    assert lookalikes("a [EMAIL_1] b [~PHONE_2] [x]") == [(2, "[EMAIL_1]"), (14, "")]
+    assert lookalikes("a [EMAIL_1] b [~PHONE_2] [x]") == [(3, "[EMAIL_1]"), (15, "")]
+    assert lookalikes("/a/%5BEMAIL_1%5d") == [(6, "[EMAIL_1]")]
     assert lookalikes("nothing here") == []
     assert escapes("nothing here") == []
 
 
-@given(st.from_regex(re.compile(r"([a\[\]~]|\[~*EMAIL_1\]){0,12}"), fullmatch=True) | st.text())
+@given(st.from_regex(re.compile(r"([a\[\]~]|(\[|%5B)~*EMAIL_1(\]|%5D)){0,12}"), fullmatch=True) | st.text())
 def test_unescaping_undoes_escaping_and_no_token_survives_escaping(text: str):
     assert unescaped(escaped(text)) == text
+    assert apply_edits(escaped(text), [Edit(0, at, at + 1, "") for at in escapes(escaped(text))]) == text
     assert not TOKEN.search(escaped(text))
