@@ -69,7 +69,7 @@ class Scanner:
         enough: Callable[[Pattern], bool] = lambda pattern: pattern.alone is not None,
         wanted: Callable[[Pattern], bool] = lambda _pattern: True,
     ) -> None:
-        """Build the databases, or read them from `cache`. `enough` says whether a match is by itself a reason to look."""
+        """Build the databases, or read them from `cache`; `enough` says if a match is by itself a reason to look."""
         self._owners = owners = [(plugin, pattern) for plugin, own in patterns.items() for pattern in own]
         self._odd = odd = len(owners)
         self._somewhere = frozenset(number for number, (_, pattern) in enumerate(owners) if pattern.somewhere)

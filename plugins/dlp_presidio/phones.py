@@ -33,6 +33,9 @@ _pages = _library._PUB_PAGES.search  # noqa: SLF001
 _lead = _library._LEAD_PATTERN.match  # noqa: SLF001
 _PLUS = "+\uff0b"
 _EXTENSION = ";#~,\uff03\uff5e"
+REMEMBERED = 16384
+"""How many texts of telephone numbers what is known of is kept."""
+
 _MOST_DIGITS = 17
 """Beyond this a limit of the candidate pattern may have cut a candidate, so that another may begin inside it."""
 
@@ -94,7 +97,7 @@ def _in_candidate(
             break
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=REMEMBERED)
 def _pieces(candidate: str, regions: tuple[str, ...]) -> _Pieces:
     """Return what is worth trying of a candidate; nothing where no region can own any of it."""
     if _second(candidate) or sum(map(str.isdigit, candidate)) > _MOST_DIGITS:
@@ -153,7 +156,7 @@ def _joins(character: str) -> bool:
     return bool(matcher._is_invalid_punctuation_symbol(character) or matcher._is_latin_letter(character))  # noqa: SLF001
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=REMEMBERED)
 def _is_number(piece: str, region: str, leniency: int) -> bool:
     """Say whether a piece is a number of a region, or of another if it says so itself."""
     own = _own_number(piece) if any(plus in piece for plus in _PLUS) else None
@@ -167,7 +170,7 @@ def _is_number(piece: str, region: str, leniency: int) -> bool:
     return bool(_library._verify(leniency, number, piece, _library.PhoneNumberMatcher("", region)))  # noqa: SLF001
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=REMEMBERED)
 def _own_number(piece: str) -> Any:
     """Return the number of a piece that tells its country; no region reads it otherwise."""
     try:
@@ -285,7 +288,7 @@ def _typed(region: str) -> re.Pattern[str]:
 
 @lru_cache(maxsize=256)
 def _national(country_code: int) -> re.Pattern[str]:
-    """Return an expression for all national numbers of a known type; anything where the country code is no country's."""
+    """Return an expression for all national numbers of a known type, or for all where the code is no country's."""
     regions = COUNTRY_CODE_TO_REGION_CODE.get(country_code, ("001",))
     if "001" in regions:
         return re.compile(r"\d*")

@@ -156,15 +156,16 @@ class _Runner:
         if len(text) <= _WHOLE or not ends or not self._cuts:
             yield 0, text
             return
-        cut = re.compile(f"[{re.escape(self._cuts)}]").search
+        cut = self._cuts[0]
+        level = text.translate(dict.fromkeys(map(ord, self._cuts), cut))
         done = 0
         for end in sorted(ends):
             if end <= done:
                 continue
-            start = max(text.rfind(one, done, end - 1) for one in self._cuts) + 1
-            stop = cut(text, end)
-            done = stop.start() if stop else len(text)
-            yield max(start, 0), text[max(start, 0) : done]
+            start = max(level.rfind(cut, done, end - 1) + 1, done)
+            stop = level.find(cut, end)
+            done = stop if stop >= 0 else len(text)
+            yield start, text[start:done]
 
     def _matched(self, text: str) -> Iterable[tuple[int, int, float]]:
         """Match as PatternRecognizer.analyze does."""

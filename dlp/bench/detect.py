@@ -1,0 +1,342 @@
+"""Detection beside vanilla Presidio in one run: how much faster, and that type, span and score are the same.
+
+Cold: nothing is remembered of an earlier body; what is loaded once for a process is loaded before. Both see a body as
+one text. CPU time of this process is what is compared, so that a busy machine changes little.
+"""
+
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import dlp
+from dlp.bench import bodies, fuzz
+from dlp.bench.report import RATIO, Row, at_least, at_most, document, progress, row
+from dlp.core.errors import DlpError
+from dlp.core.message import Block, Direction, Endpoint, Message, Part
+from dlp.core.policy import Policy
+from dlp.engine.classify import Classifier
+from dlp.engine.scan import Scanner
+from dlp.hooks.host import load_host
+from dlp.policy.load import load_policy
+from dlp.wire.body import read_body
+
+type Seen = set[tuple[str, int, int, float]]
+"""Entity, start, end, score."""
+
+FACTOR = f"{RATIO}vanilla Presidio"
+TEXTS = 10_000
+_KB, _MB = 1000, 1_000_000
+_ROUNDS = 3
+
+
+def run() -> dict[str, object]:
+    """Measure everything; return the rows as one object.
+
+    Raises:
+        DlpError: results differ from vanilla Presidio's where they must not.
+
+    """
+    with tempfile.TemporaryDirectory(prefix="dlp-bench-") as name:
+        cache = Path(name)
+        rows = _without_model(cache)
+        rows += _differences(cache, TEXTS)
+        rows += _with_model(cache)
+        rows += _secrets(cache)
+        rows += _policy(cache)
+    return document("detect", rows)
+
+
+class Ours:
+    """Presidio's recognizers by way of the scan, whatever a policy would ask for and at every score."""
+
+    def __init__(self, cache: Path | None = None) -> None:
+        from dlp_presidio import look  # noqa: PLC0415  Presidio is imported only where it is compared
+        from dlp_presidio.recognize import Recognizers  # noqa: PLC0415
+
+        self._recognizers = Recognizers("en")
+        self._scanner = Scanner({"dlp_presidio": look.patterns(ner=False)}, cache)
+
+    def __call__(self, text: str, words: Sequence[str] = (), *, surrounding: bool = False) -> Seen:
+        """Return what is seen in a text; with `surrounding`, words before a value lift its score."""
+        wanted: dict[str, set[int]] = {}
+        for hit in self._scanner.hits([Part("", text)]).get("dlp_presidio", ()):
+            entity, _, kind = hit.pattern.partition(".")
+            if kind in ("", "weak") and entity != "PERSON":
+                wanted.setdefault(entity, set()).add(hit.end)
+        hits = {entity: () if -1 in ends else ends for entity, ends in wanted.items()}
+        found = self._recognizers.results(text, hits, words, surrounding=surrounding)
+        return {(one.entity, one.start, one.end, round(one.score, 6)) for one in found}
+
+
+def vanilla(model: str = "") -> Callable[..., Seen]:
+    """Return Presidio's analyzer as it comes: without a model, with a `blank` tokenizer, or with the model at a path."""
+    from presidio_analyzer import AnalyzerEngine  # noqa: PLC0415  the baseline, imported only where it runs
+    from presidio_analyzer.nlp_engine import NlpEngine, NoOpNlpEngine, SpacyNlpEngine  # noqa: PLC0415
+    from presidio_analyzer.recognizer_registry import RecognizerRegistryProvider  # noqa: PLC0415
+
+    engine: NlpEngine
+    if not model:
+        engine = NoOpNlpEngine([{"lang_code": "en", "model_name": ""}])
+        engine.load()
+    else:
+        import spacy  # noqa: PLC0415
+
+        engine = SpacyNlpEngine([{"lang_code": "en", "model_name": model}])
+        engine.nlp = {"en": spacy.blank("en") if model == "blank" else spacy.load(model)}  # type: ignore[assignment]
+        engine.nlp["en"].max_length = 10 * _MB  # type: ignore[index]
+    registry = RecognizerRegistryProvider(registry_configuration={"supported_languages": ["en"]})
+    analyzer = AnalyzerEngine(registry=registry.create_recognizer_registry(), nlp_engine=engine)
+
+    def analyze(text: str, words: Sequence[str] = ()) -> Seen:
+        found = analyzer.analyze(text, "en", context=list(words))
+        return {(one.entity_type, one.start, one.end, round(one.score, 6)) for one in found}
+
+    return analyze
+
+
+def forget() -> None:
+    """Forget what is remembered of earlier texts."""
+    from dlp_presidio import phones  # noqa: PLC0415
+
+    for kept in vars(phones).values():
+        if (
+            hasattr(kept, "cache_clear")
+            and getattr(kept, "cache_parameters", dict)().get("maxsize") == phones.REMEMBERED
+        ):
+            kept.cache_clear()
+
+
+def log(size: int, seed: int = 1) -> str:
+    """Return about that many characters of a service's log, with people's data in two lines of five."""
+    chance = random.Random(seed)  # noqa: S311  the same load in every run
+    lines: list[str] = []
+    length = 0
+    while length < size:
+        number = chance.randrange(10**6)
+        said = (
+            f"user u{number}@example.com logged in from 10.{number % 251}.{number % 241}.{number % 239}",
+            f"GET /v1/orders/{number} took {number % 900} ms status 200",
+            f"sms sent to +1 {201 + number % 700}-{200 + number % 799}-{number % 10000:04}",
+            f"cache miss key=item:{number}",
+            f"queue depth {number % 97} worker idle",
+        )
+        moment = f"2026-11-{1 + number % 28:02}T{number % 24:02}:{number % 60:02}:{number % 59:02}.{number % 1000:03}Z"
+        lines.append(f"{moment} INFO worker-{number % 9} req={chance.getrandbits(64):016x} {chance.choice(said)}\n")
+        length += len(lines[-1])
+    return "".join(lines)
+
+
+def plain(size: int, seed: int = 1) -> str:
+    """Return about that many characters of JSON in which vanilla Presidio sees nothing."""
+    page = bodies.large(seed).decode()
+    tickets = [ticket.partition(',"updated"')[0] + "}" for ticket in page.split("},{")]
+    text = "},{".join(tickets)
+    return (text * (size // len(text) + 1))[:size]
+
+
+def _compared(
+    name: str, ours: Callable[[str], Seen], theirs: Callable[[str], Seen], text: str, bar: float | None
+) -> tuple[Row, Seen, Seen]:
+    taken = []
+    seen: Seen = set()
+    for _ in range(_ROUNDS):
+        forget()
+        start = time.process_time()
+        seen = ours(text)
+        taken.append(time.process_time() - start)
+    start = time.process_time()
+    expected = theirs(text)
+    base = time.process_time() - start
+    ratio = base / statistics.median(taken)
+    progress(f"{name}: {ratio:.1f} times vanilla, {len(text) / statistics.median(taken) / _KB:.0f} KB/s")
+    rate = len(text) / base / _KB
+    return at_least(f"speed/{name}", ratio, FACTOR, bar, rate), seen, expected
+
+
+def _same(name: str, seen: Seen, expected: Seen) -> None:
+    if seen != expected:
+        raise DlpError(
+            f"bench: {name}: expected what vanilla Presidio sees, got {len(seen - expected)} more and "
+            f"{len(expected - seen)} fewer"
+        )
+
+
+def _without_model(cache: Path) -> list[Row]:
+    ours, theirs = Ours(cache), vanilla()
+    for text in (bodies.large_personal(9).decode(), log(100 * _KB, 9), bodies.large(9).decode()):
+        ours(text)  # what is loaded once for the process
+    theirs(log(5 * _KB, 9))
+    rows = []
+    for name, text, bar in (
+        ("no model, 100 KB JSON with personal data", bodies.large_personal(1).decode(), 10.0),
+        ("no model, 100 KB without personal data", plain(100 * _KB), 50.0),
+        ("no model, 100 KB JSON with timestamps alone", bodies.large(1).decode(), None),
+        ("no model, 100 KB log with personal data", log(100 * _KB), 10.0),
+    ):
+        measured, seen, expected = _compared(name, ours, theirs, text, bar)
+        _same(name, seen, expected)
+        rows.append(measured)
+    blank = vanilla("blank")
+    blank("warm up")
+    name = "with tokens for context, 100 KB JSON"
+    text = bodies.large_personal(1).decode()
+    measured, seen, expected = _compared(name, lambda text: ours(text, surrounding=True), blank, text, 30.0)
+    return [*rows, measured, *_agreement(name, seen, expected)]
+
+
+def _agreement(name: str, seen: Seen, expected: Seen) -> list[Row]:
+    """Return how much of what vanilla sees is seen, and how much is seen beyond that, scores left aside."""
+    ours, theirs = ({one[:3] for one in each} for each in (seen, expected))
+    return [
+        row(f"recall of vanilla's findings/{name}", 100 * len(ours & theirs) / max(1, len(theirs)), "%"),
+        row(f"findings with vanilla's score/{name}", 100 * len(seen & expected) / max(1, len(expected)), "%"),
+        row(f"findings beyond vanilla's/{name}", float(len(ours - theirs)), ""),
+    ]
+
+
+def _differences(cache: Path, count: int) -> list[Row]:
+    """Compare on fuzzed texts; every difference is one too many."""
+    ours, theirs = Ours(cache), vanilla()
+    words: tuple[tuple[str, ...], ...] = (
+        (),
+        (),
+        ("phone",),
+        ("ssn", "employee"),
+        ("account",),
+        ("license",),
+        ("date",),
+    )
+    different = 0
+    for number, text in enumerate(fuzz.texts(count)):
+        context = words[number % len(words)]
+        different += ours(text, context) != theirs(text, context)
+    progress(f"{count} fuzzed texts without a model: {different} differ")
+    return [at_most(f"differences/no model, {count} fuzzed texts", float(different), "texts", 0.0, 0.0)]
+
+
+def _with_model(cache: Path) -> list[Row]:
+    from dlp_presidio.model import Model, model_path  # noqa: PLC0415
+
+    path = model_path()
+    if path is None:
+        progress("the language model is not installed: nothing is measured with it")
+        return []
+    ours, theirs, model = Ours(cache), vanilla(str(path)), Model(path)
+    theirs("warm up")
+
+    def whole(text: str) -> Seen:
+        (spans,) = Model.spans(_forgetful(model), [text])
+        return ours(text, surrounding=True) | {
+            (entity, start, end, round(score, 6)) for entity, start, end, score in spans
+        }
+
+    raw = bodies.large_personal(1)
+
+    def leaves(text: str) -> Seen:
+        return ours(text, surrounding=True) | _in_leaves(_forgetful(model), text)
+
+    text = raw.decode()
+    rows: list[Row] = []
+    for name, way, bar in (
+        ("md model, 100 KB JSON", whole, 3.0),
+        ("md model, 100 KB JSON, leaf by leaf", leaves, 10.0),
+    ):
+        measured, seen, expected = _compared(name, way, theirs, text, bar)
+        rows += [measured, *_agreement(name, seen, expected)]
+    return rows
+
+
+def _forgetful(model: Any) -> Any:
+    model._known.clear()  # noqa: SLF001  nothing is remembered of an earlier body
+    return model
+
+
+def _in_leaves(model: Any, text: str) -> Seen:
+    """Return what the model sees in the leaves of JSON, at their places in the whole."""
+    parts = read_body(text.encode(), "application/json", "", limit=10 * _MB).block.parts
+    texts = [part.text for part in parts if any(map(str.isalpha, part.text))]
+    found: Seen = set()
+    place = 0
+    for leaf, spans in zip(texts, model.spans(texts), strict=True):
+        at = text.find(leaf, place)
+        if at >= 0:
+            place = at
+            found |= {(entity, at + start, at + end, round(score, 6)) for entity, start, end, score in spans}
+    return found
+
+
+def _secrets(cache: Path) -> list[Row]:
+    host = load_host([("dlp_secrets", {})])
+    scanner = Scanner(host.patterns(), cache)
+    parts = (Part("", log(_MB, 3)),)
+    message = Message(Direction.OUTBOUND, Endpoint("http", "http://localhost:1", "POST"), (Block(lambda: parts),))
+    scanner.hits(parts)
+    taken = []
+    for _ in range(_ROUNDS):
+        start = time.process_time()
+        host.classify(message, scanner.hits(parts))
+        taken.append(time.process_time() - start)
+    rate = len(parts[0].text) / statistics.median(taken) / _MB
+    progress(f"secrets: {rate:.0f} MB/s")
+    return [at_least("secrets/all rules, 1 MB", rate, "MB/s", 100.0)]
+
+
+def _policy(cache: Path) -> list[Row]:
+    """Measure what the product spends with the policy that `dlp init` writes: by size, and what holds the loop."""
+    classifier = Classifier(
+        load_host([("dlp_presidio", {"ner": "off"}), ("dlp_secrets", {})]), _default_policy().classes.values(), cache
+    )
+    classifier.classify([Part("", log(100 * _KB, 9))])
+    costs = {}
+    for size in (_KB, 10 * _KB, 100 * _KB, _MB, 10 * _MB):
+        count = max(1, 300 * _KB // size)
+        texts = [log(size, 100 + number) for number in range(count)]
+        forget()
+        start = time.process_time()
+        for text in texts:
+            classifier.classify([Part("", text)])
+        costs[size] = 1e9 * (time.process_time() - start) / sum(map(len, texts))
+        progress(f"{size} bytes of log: {costs[size]:.0f} ns a byte")
+    rows = [row(f"cost by size/{size // _KB} KB", cost, "ns a byte") for size, cost in costs.items()]
+    rows.append(at_most("cost by size/most against least", max(costs.values()) / min(costs.values()), "times", 1.5))
+    end = "\ncall +1 212 555 0142 now"
+    text = log(10 * _MB - len(end), 4) + end
+    last = [one for one in classifier.classify([Part("", text)]) if one.data_class == "pii.phone"]
+    rows.append(at_least("reach/telephone numbers found in the last line of 10 MB", _at_end(last, text), "", 1.0))
+    parts = read_body(bodies.large_personal(3), "application/json", "", limit=_MB).block.parts
+    inline = _first(parts, 16 * 1024)
+    forget()
+    start = time.process_time()
+    classifier.classify(inline)
+    rows.append(at_most("held up/by 16 KB classified inline", 1e3 * (time.process_time() - start), "ms", 20.0))
+    return rows
+
+
+def _first(parts: Iterable[Part], size: int) -> list[Part]:
+    taken: list[Part] = []
+    for part in parts:
+        size -= len(part.text)
+        if size < 0:
+            break
+        taken.append(part)
+    return taken
+
+
+def _at_end(found: Sequence[Any], text: str) -> float:
+    return float(sum(text[one.start : one.end] == "+1 212 555 0142" for one in found))
+
+
+def _default_policy() -> Policy:
+    from dlp.policy.skeleton import FILES  # noqa: PLC0415
+
+    files: Mapping[str, str] = FILES
+    here = Path(dlp.__file__).parent
+    packs = here / "shipped_rules" if (here / "shipped_rules").is_dir() else here.parent / "rules"
+    with tempfile.TemporaryDirectory(prefix="dlp-bench-") as name:
+        file = Path(name) / "policy.yaml"
+        file.write_text(files["policy.yaml"], "utf-8")
+        return load_policy(file, packs=packs)
