@@ -3,6 +3,7 @@
 # Longer than 400 lines: what a rule is, which place a message is at and what the rules say of it are read together.
 
 import re
+import unicodedata
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -967,19 +968,67 @@ def facts_of(policy: Policy, endpoint: Endpoint, *, inbound: bool) -> tuple[Fact
 def read_facts(specs: Iterable[FactSpec], parts: Iterable[Part]) -> dict[str, Fact]:
     """Return the declared facts that a message states once, readably and in the declared type; others stay unknown.
 
-    A name declared at several paths is known where all that are present agree.
+    A name declared at several paths is known where all that are present agree. What some readers would take for the
+    same name (`Channel`, `channel[]`), or a name once more without a value, makes it unknown.
     """
     wanted = list(specs)
     if not wanted:
         return {}
-    seen = [part for part in parts if part.kind is not Kind.KEY]
+    everything = list(parts)
+    seen = [part for part in everything if part.kind is not Kind.KEY]
+    near = tuple(_loose(spec.path) for spec in wanted)
+    stated = [
+        (path, loose, part)
+        for part in everything
+        for path in [_stated(part)]
+        if (loose := _loose(path)).startswith(near)
+    ]
     values: dict[str, set[Fact | None]] = {}
     for spec in wanted:
         below = [part for part in seen if part.path == spec.path or part.path.startswith(spec.path + "/")]
-        if below:
+        if _disputed(spec, stated):
+            values.setdefault(spec.name, set()).add(None)
+        elif below:
             values.setdefault(spec.name, set()).add(_fact(spec, below))
     known = {name: given.pop() for name, given in values.items() if len(given) == 1}
     return {name: value for name, value in known.items() if value is not None}
+
+
+_LOOSE = (
+    {ord(upper): upper.lower() for upper in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+    | dict.fromkeys([*range(0x21), 0x7F, 0x85, *range(0x200B, 0x2010), 0x2060, 0xFEFF])
+    | {ord("."): "_", ord("-"): "_"}
+)
+
+
+def _stated(part: Part) -> str:
+    """Return the path at which a part states something; a query's names stand apart from its values."""
+    if part.kind is Kind.KEY and part.path.startswith("query-name/"):
+        return "query/" + part.text.replace("~", "~0").replace("/", "~1")
+    return part.path
+
+
+def _loose(path: str) -> str:
+    """Return a path without what some readers of names make no difference of: case, spaces, `.` and `-` for `_`."""
+    if not path.isascii():
+        path = unicodedata.normalize("NFKC", path).casefold()
+    return path.translate(_LOOSE)
+
+
+def _disputed(spec: FactSpec, stated: Iterable[tuple[str, str, Part]]) -> bool:
+    """Return whether readers may differ on what stands at its path: by another name, or by the same name once more."""
+    path, loose, names = spec.path, _loose(spec.path), 0
+    for exact, other, part in stated:
+        if not other.startswith(loose):
+            continue
+        rest = other[len(loose) :]
+        if rest[:1] not in ("", "/", "["):
+            continue
+        same = exact == path or exact.startswith(path + "/")
+        if part.ambiguous or not same:
+            return True
+        names += exact == path and part.kind is Kind.KEY
+    return names > 1 and spec.type != "list"
 
 
 _NUMBER = re.compile(r"-?[0-9]{1,300}(\.[0-9]{1,300})?([eE][-+]?[0-9]{1,3})?")

@@ -22,11 +22,15 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A text read as some format. `markup` reads blank texts as nothing; `json` says it needs no second look."""
+    """A text read as some format. `markup` reads blank texts as nothing; `json` says it needs no second look.
+
+    `fixed` says that its parts stand in one another, so that it cannot be rewritten.
+    """
 
     leaves: Leaves = field(repr=False)
     json: bool = False
     markup: bool = False
+    fixed: bool = False
 
 
 def opaque_document(path: str, length: int, why: str) -> Document:
@@ -49,6 +53,8 @@ def text_document(
     parts, places = tuple(reading.leaves.parts), reading.leaves.places
 
     def write(edits: Edits) -> bytes:
+        if reading.fixed:
+            raise ParseError("edit: the body is of one format and labelled as another; label it as what it is")
         if decoding.charset != "utf-8" and write_text(decoding.text, decoding) != data:
             raise ParseError(f"body of {len(data)} bytes: {decoding.charset} has two ways to write it")
         text = rewrite(decoding.text, parts, places, edits, charset=decoding.charset)

@@ -9,6 +9,8 @@ from dlp.wire.percent import PERCENT_PLUS, percent_decode
 def read_form(text: str, prefix: str, into: Leaves) -> None:
     """Read names and values into `into`. A name given twice gives two parts of one path.
 
+    Where there is a `;`, at which other readers split as well, all parts are ambiguous.
+
     Raises:
         ParseError: more names than are read.
 
@@ -25,3 +27,5 @@ def read_form(text: str, prefix: str, into: Leaves) -> None:
                 value = percent_decode(raw_value, plus=True)
                 into.add(text_part(path, value, name), middle + 1, at + len(pair), PERCENT_PLUS)
         at += len(pair) + 1
+    if ";" in text:
+        into.doubt()

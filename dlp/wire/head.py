@@ -5,6 +5,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from http import HTTPStatus
 from itertools import chain
 
@@ -323,6 +324,8 @@ def _query(lines: _Lines, query: str, start: int) -> None:
             path = f"query-name/{names}"
             names += 1
         found = _part(path, part.text, part.kind, part.name)
+        if part.ambiguous:
+            found = replace(found, ambiguous=True)
         lines.add("target", found, start + first, start + last, codec)
 
 

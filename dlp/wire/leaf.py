@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from dlp.core.edit import Edit, apply_edits
 from dlp.core.errors import ParseError
@@ -32,7 +32,7 @@ class Codec:
 
 
 _new = object.__new__
-_set_path, _set_text, _set_kind, _set_name, _set_length, _set_why, _set_unstructured = (
+_set_path, _set_text, _set_kind, _set_name, _set_length, _set_why, _set_unstructured, _set_ambiguous = (
     getattr(Part, field.name).__set__ for field in fields(Part)
 )
 
@@ -60,6 +60,7 @@ def make_part(path: str, text: str, kind: Kind, name: str, *, unstructured: bool
     _set_length(part, 0)
     _set_why(part, "")
     _set_unstructured(part, unstructured)
+    _set_ambiguous(part, False)  # noqa: FBT003 - the shape of a setter
     return part
 
 
@@ -83,6 +84,10 @@ class Leaves:
         self.places.append((start, end, codec))
         self.spent += len(part.path)
         self.check()
+
+    def doubt(self) -> None:
+        """Mark every part as one that other readers may not see."""
+        self.parts = [replace(part, ambiguous=True) for part in self.parts]
 
     def check(self) -> None:
         """Raise ParseError where there are more parts, or longer paths, than are kept."""

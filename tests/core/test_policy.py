@@ -535,6 +535,44 @@ def test_a_fact_that_is_stated_twice_unreadably_or_not_at_all_is_unknown():
     assert read_facts([], [Part("/f", "a")]) == {}
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        Part("/F", "b"),
+        Part("/f ", "b"),
+        Part("/\uff46", "b"),
+        Part("/f[]", "b"),
+        Part("/F/0", "b"),
+        Part("/F", "F", Kind.KEY),
+        Part("/f", "f", Kind.KEY),
+        Part("/F", "", Kind.OPAQUE),
+    ],
+)
+def test_a_fact_by_a_name_that_some_take_for_the_same_is_unknown(other: Part):
+    stated = [Part("/f", "f", Kind.KEY), Part("/f", "a"), Part("/from", "c"), Part("/x/f", "d")]
+    spec = [FactSpec("f", "/f", "text")]
+    assert read_facts(spec, stated) == {"f": "a"}
+    assert read_facts(spec, [*stated, other]) == {}
+    assert read_facts(spec, [other, *stated]) == {}
+
+
+def test_a_query_that_names_a_fact_once_more_makes_it_unknown():
+    spec = [FactSpec("f", "query/f_g", "text")]
+    stated = [Part("query-name/0", "f_g", Kind.KEY), Part("query/f_g", "a")]
+    assert read_facts(spec, stated) == {"f": "a"}
+    assert read_facts(spec, [*stated, Part("query-name/1", "f_g", Kind.KEY)]) == {}
+    assert read_facts(spec, [*stated, Part("query-name/1", "F.g", Kind.KEY)]) == {}
+
+
+def test_a_list_may_name_its_fact_as_often_as_it_has_items():
+    stated = [Part("/f", "f", Kind.KEY), Part("/f", "a"), Part("/f", "f", Kind.KEY), Part("/f", "b")]
+    assert read_facts([FactSpec("f", "/f", "list")], stated) == {"f": ("a", "b")}
+
+
+def test_what_readers_differ_on_states_no_fact():
+    assert read_facts([FactSpec("f", "/f", "text")], [Part("/f", "a", ambiguous=True)]) == {}
+
+
 def test_a_fact_at_several_paths_is_known_where_they_agree():
     specs = [FactSpec("f", "/f", "text"), FactSpec("f", "query/f", "text")]
     assert read_facts(specs, [Part("/f", "a")]) == {"f": "a"}

@@ -49,7 +49,43 @@ def test_the_content_type_chooses_the_format(raw: bytes, kind: str, path: str):
 )
 def test_a_false_label_does_not_hide_json(kind: str):
     assert texts(b' {"ssn": "\\u0031"}', kind) == [("/ssn", "1")]
-    assert texts(b'{"a":1}\n{"a":2}\n', kind) == [("/0/a", "1"), ("/1/a", "2")]
+    assert texts(b'{"a":1}\n{"a":2}\n', kind)[:2] == [("/0/a", "1"), ("/1/a", "2")]
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind", "both"),
+    [
+        (b'{"c":"#hr","x":"&c=%23all&y="}', "application/x-www-form-urlencoded", {"#hr", "#all"}),
+        (b'{"c":"#hr","x":"a\\u003d&c=v"}', "application/x-www-form-urlencoded", {"#hr", "a=&c=v", 'v"}'}),
+        (b'{"c": 1}\n{"c": 2}', "text/csv", {"1", "2", '{"c": 2}'}),
+        (b'{"c":"#hr"}', "application/xml", {"#hr"}),
+        (b'{"c":"#hr"}', "application/x-www-form-urlencoded", {"#hr"}),
+    ],
+)
+def test_json_under_the_label_of_another_structure_is_read_both_ways_and_states_no_fact(
+    raw: bytes, kind: str, both: set[str]
+):
+    parts = read(raw, kind).block.parts
+    assert both <= {part.text for part in parts}
+    assert all(part.ambiguous for part in parts)
+    assert not any(part.ambiguous for part in read(raw, "application/json").block.parts)
+    assert not any(part.ambiguous for part in read(raw, "text/plain").block.parts)
+
+
+def test_json_under_the_label_of_another_structure_is_rewritten_only_where_that_reads_it_as_nothing():
+    form = "application/x-www-form-urlencoded"
+    with pytest.raises(ParseError, match="labelled"):
+        read(b'{"c":"#hr&x=1"}', form).write([Edit(1, 0, 1, "v")])
+    with pytest.raises(ParseError):
+        read(b'{"c":"#hr"}', form).write([Edit(1, 0, 1, "&c=")])
+    assert read(b'{"c":"#hr"}', form).write([Edit(1, 0, 3, "[PIN_1]")]) == b'{"c":"[PIN_1]"}'
+    assert read(b'{"c":"#hr&x=1"}', form).write([]) == b'{"c":"#hr&x=1"}'
+
+
+def test_a_form_that_some_split_at_semicolons_states_no_fact():
+    form = "application/x-www-form-urlencoded"
+    assert all(part.ambiguous for part in read(b"c=%23hr&x=1;c=%23all", form).block.parts)
+    assert not any(part.ambiguous for part in read(b"c=%23hr&x=1%3Bc=%23all", form).block.parts)
 
 
 def test_invalid_json_is_one_text_unless_escapes_could_hide_something():

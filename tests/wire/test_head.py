@@ -189,3 +189,11 @@ def test_a_target_that_is_not_utf_8_is_opaque():
 
 def test_a_repr_holds_nothing_of_the_head():
     assert "secret" not in repr(request("/secret", (b"secret", b"secret")))
+
+
+def test_a_query_that_some_split_at_semicolons_states_no_fact():
+    def doubted(target: str) -> set[bool]:
+        return {part.ambiguous for part in parts(request(target)) if part.path.startswith("query/")}
+
+    assert doubted("/x?c=a&x=1;c=b") == {True}
+    assert doubted("/x?c=a&x=1%3Bc=b") == {False}
