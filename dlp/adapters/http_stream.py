@@ -56,7 +56,7 @@ from dlp.core.edit import Edit
 from dlp.core.errors import ParseError
 from dlp.core.message import Direction, Endpoint, Message
 from dlp.core.outcome import Outcome, Refuse
-from dlp.core.policy import decoded_path
+from dlp.core.policy import decoded_path, fields_of
 from dlp.engine.pipeline import Call, Engine, Run, Wait
 from dlp.engine.sessions import SessionInfo
 from dlp.wire import body as wire_body
@@ -66,6 +66,8 @@ from dlp.wire.repair import repair_headers
 
 OUTBOUND, INBOUND = Direction.OUTBOUND, Direction.INBOUND
 
+_FOR_A_PIECE = (b"range", b"if-range", b"a-im")  # RFC 9110, 14.2 and 13.1.5; RFC 3229
+_PIECES = frozenset({status_codes.PARTIAL_CONTENT, 226})
 _BODILESS = frozenset({204, 304})
 _MOST_STREAMS = 32  # of one HTTP/2 connection: each may fill a body's limit
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -122,6 +124,12 @@ UNREADABLE = Objection(
     "The proxy could not read or rewrite this message",
     "It is not what its headers say, or what must be rewritten in it cannot be.",
     "Send it in a common format and encoding, and whole.",
+)
+PIECE = Objection(
+    "unreadable",
+    "Only a piece of an answer",
+    "The policy names fields of this source, and the proxy cannot tell which of them a piece of an answer is from.",
+    "Ask for the whole.",
 )
 INTERNAL = Objection(
     "error", "The proxy could not judge this message", "Something failed inside the proxy; it passes nothing unjudged."
@@ -395,6 +403,8 @@ class Exchange(Layer):
             return
         path = _text(data.path)
         self._endpoint = Endpoint("http", self._upstream, _text(data.method), decoded_path(path.partition("?")[0]))
+        if any(name.lower() in _FOR_A_PIECE for name, _ in data.headers.fields) and self._has_fields():
+            data.headers.fields = http_head.without(data.headers.fields, *_FOR_A_PIECE)
         try:
             heading = wire_head.read_request_head(
                 _text(data.method), f"{_bracketed(data.host)}:{data.port}", path, data.headers.fields
@@ -412,6 +422,10 @@ class Exchange(Layer):
             target, data.headers.fields, raw = _write(heading, content, raw, outcome.edits)
             data.path = target.encode("latin-1")
         yield from self._forward(raw)
+
+    def _has_fields(self) -> bool:
+        """Return whether this is, or may be, a source with declared fields, which are found in whole answers only."""
+        return bool(fields_of(self._shell.engine.policy, self._endpoint))
 
     def _judge(self, message: Message) -> Generator[commands.Command, Any, Outcome]:
         """Have a message judged, waiting only where the engine waits."""
@@ -481,8 +495,15 @@ class Exchange(Layer):
             objection = SWITCHED
         elif objection is None and not event.end_stream and (head.length or 0) > self._shell.limits.body:
             objection = TOO_LARGE
+        elif objection is None and self._is_piece(data) and self._has_fields():
+            objection = PIECE
         if objection is not None:
             yield from self._object(objection)
+
+    @staticmethod
+    def _is_piece(data: http.ResponseData) -> bool:
+        named = any(name.lower() == b"content-range" for name, _ in data.headers.fields)
+        return named or data.status_code in _PIECES
 
     def on_response_complete(self, _event: events.Event) -> CommandGenerator[None]:
         """Have the whole response judged, and deliver it if it was forwarded."""

@@ -115,6 +115,7 @@ class FakeEngine:
     def __post_init__(self) -> None:
         """Add the session, and stand-ins for what the adapter asks beside the verdict."""
         self.info = SessionInfo(SESSION, "bot", "", 0.0)
+        self.policy = SimpleNamespace(sources=())
         self.sessions = SimpleNamespace(
             authenticate=lambda name, secret: self.info if self.open and (name, secret) == (SESSION, SECRET) else None,
             alive=lambda name: self.open and name == SESSION,

@@ -19,6 +19,11 @@ def ask(world: Any, lines: str, *, body: bytes = b"") -> bytes:
         return read(client)
 
 
+def answer(body: bytes, header: str = "X: y", status: str = "200 OK") -> bytes:
+    head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\n{header}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
 def read(client: socket.socket) -> bytes:
     got = b""
     while data := client.recv(65536):
@@ -110,3 +115,33 @@ def test_another_spelling_of_a_sources_path_does_not_hide_it(path: str):
     assert not wall.send(session, f"GET https://api.test{path}").passed
     wall.receive(session, f"GET https://api.test{path}", json={"salary": 91500})
     assert any(label.startswith("employee.pay/") for label in wall.taint(session))
+
+
+# --- pieces of an answer ----------------------------------------------------------------------------------------------
+
+WHOLE = b'{"salary": 91500}'
+ASKED = "Range: bytes=8-15\nIf-Range: x\nA-IM: vcdiff\n"
+
+
+def test_an_answer_with_declared_fields_is_asked_for_whole(world: Any):
+    upstream = world.upstream("api.test", answer(WHOLE), tls=False)
+    world.engine.policy = Wall(PAY.replace("https:", "http:")).policy
+    world.start(bound=True)
+    assert WHOLE in ask(world, f"GET http://api.test/hr/1/Pay HTTP/1.1\nHost: api.test\n{ASKED}")
+    assert [upstream.requests[0].header(name) for name in ("range", "if-range", "a-im")] == [None] * 3
+    ask(world, f"GET http://api.test/other HTTP/1.1\nHost: api.test\n{ASKED}")
+    assert upstream.requests[1].header("range") == "bytes=8-15"
+
+
+@pytest.mark.parametrize(
+    ("status", "header"),
+    [("206 Partial Content", "X: y"), ("200 OK", "Content-Range: bytes 8-15/17"), ("226 IM Used", "IM: vcdiff")],
+)
+def test_a_piece_of_an_answer_with_declared_fields_does_not_enter(world: Any, status: str, header: str):
+    world.upstream("api.test", answer(b": 91500}", header, status=status), tls=False)
+    world.engine.policy = Wall(PAY.replace("https:", "http:")).policy
+    world.start(bound=True)
+    said = ask(world, "GET http://api.test/hr/1/pay HTTP/1.1\nHost: api.test\n")
+    assert b"urn:dlp:refusal:unreadable" in said
+    assert b"91500" not in said
+    assert b"91500" in ask(world, "GET http://api.test/hr/1 HTTP/1.1\nHost: api.test\n")
