@@ -430,8 +430,10 @@ class _Given:
 
     def at(self, part: str) -> "_Given":
         """Return the same for a flow found in a part, which its rules may ask for."""
-        given = _Given({**self.sent, "part": part}, self.reviewed, self.now, self.rest[1], None)
-        given.value = {**self.value, "part": part}
+        given = _Given.__new__(_Given)
+        given.reviewed, given.now, given.rest = self.reviewed, self.now, self.rest
+        given.sent = {**self.sent, "part": part}
+        given.value = given.sent if self.value is self.sent else {**self.value, "part": part}
         return given
 
 
@@ -453,7 +455,7 @@ class _Shape:
             sent, value = given.sent, given.value
             key = (
                 tuple([condition(sent) for condition in self._sent]),
-                tuple([condition(value) for condition in self._value]),
+                tuple([condition(value) for condition in self._value]) if self._value else (),
                 key,
             )
         answer = self._answers.get(key)
@@ -633,7 +635,7 @@ def _by_flow(flows: Sequence[Flow], extra: Iterable[Ruling]) -> dict[Flow, list[
 
 def _about(ruling: Ruling, flow: Flow) -> Ruling:
     """Return a ruling on flows like this one as a ruling on this one; what is said of it as a value stays so."""
-    if ruling.flow.state != flow.state:
+    if ruling.flow.state is not flow.state and ruling.flow.state != flow.state:
         flow = replace(flow, state=ruling.flow.state)
     # dataclasses.replace() takes more than twice as long.
     return Ruling(
