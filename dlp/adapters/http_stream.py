@@ -239,6 +239,11 @@ class Exchange(Layer):
         """Say how far this is, never with what."""
         return f"Exchange({self.stream_id}, {self.stage.name})"
 
+    @property
+    def session(self) -> str:
+        """Whose exchange this is; "" as long as that is not known."""
+        return "" if self._call is None else self._call.session.id
+
     # --- the adapter's dispatch: whatever raises refuses this message -------------------------------------------------
 
     def handle_event(self, event: events.Event) -> CommandGenerator[None]:
@@ -399,6 +404,9 @@ class Exchange(Layer):
         data = request.data
         if data.host == refusal.OWN_HOST:
             status, content = yield from self._await(self._shell.serve(call, _text(data.method), request.path))
+            if self._over(call):
+                yield from self._object(NO_IDENTITY)
+                return
             yield from self._answer(_json(status, content, data.http_version))
             return
         path = _text(data.path)
@@ -460,8 +468,7 @@ class Exchange(Layer):
             yield from self._refuse(self._barred(resolution))
             return
         self._side.pins[address] = resolution
-        # Before the last byte leaves, the ledger's current version is what counts; waiting may have taken a while.
-        if self._waited and not self._shell.engine.sessions.alive(call.session.id):
+        if self._waited and self._over(call):
             yield from self._object(NO_IDENTITY)
             return
         data.headers.fields = (
@@ -471,6 +478,10 @@ class Exchange(Layer):
         connection, error = yield GetHttpConnection(address, data.scheme == b"https", None)
         if self._gone:
             raise ClientGoneError
+        # Before the last byte leaves, the ledger's current version is what counts; to connect may have taken a while.
+        if self._over(call):
+            yield from self._object(NO_IDENTITY)
+            return
         if error is not None or connection is None:
             yield from self._object(_unreachable(error or ""), retryable=True)
             return
@@ -480,6 +491,10 @@ class Exchange(Layer):
         if raw:
             yield SendHttp(RequestData(self.stream_id, raw), connection)
         yield SendHttp(RequestEndOfMessage(self.stream_id), connection)
+
+    def _over(self, call: Call) -> bool:
+        """Return whether the session was closed or frozen meanwhile."""
+        return not self._shell.engine.sessions.alive(call.session.id)
 
     # --- the response -------------------------------------------------------------------------------------------------
 
@@ -517,9 +532,13 @@ class Exchange(Layer):
         except TooLarge:
             yield from self._object(TOO_LARGE)
             return
+        self._waited = False
         outcome = yield from self._judge(Message(INBOUND, self._endpoint, (*heading.blocks, content.block)))
         if isinstance(outcome, Refuse):
             yield from self._refuse(outcome)
+            return
+        if self._waited and self._call is not None and self._over(self._call):
+            yield from self._object(NO_IDENTITY)
             return
         if outcome.edits:
             _, data.headers.fields, raw = _write(heading, content, raw, outcome.edits)
@@ -725,6 +744,7 @@ class HttpSide(HttpLayer):
         self.side = side
         self.tunnel = tunnel_
         self.inside: Tunnel | None = None
+        self._owners: dict[Connection, str] = {}
 
     def __repr__(self) -> str:
         """Say which side this is."""
@@ -767,9 +787,14 @@ class HttpSide(HttpLayer):
         yield from ()
 
     def get_connection(self, event: GetHttpConnection, *, reuse: bool = True) -> CommandGenerator[None]:
-        """Reuse a connection of this client, or open one. An upstream is contacted nowhere else."""
+        """Reuse a connection of this client's session, or open one. An upstream is contacted nowhere else.
+
+        Sessions that share a client's connection share none upstream: to some servers a connection is an identity.
+        """
+        owner = self._owner(event)
         if reuse:
-            for connection in [c for c in self.connections if event.connection_spec_matches(c)]:
+            matching = [c for c in self.connections if event.connection_spec_matches(c)]
+            for connection in [c for c in matching if self._owners.get(c) == owner]:
                 if connection in self.waiting_for_establishment:
                     self.waiting_for_establishment[connection].append(event)
                     return
@@ -788,8 +813,17 @@ class HttpSide(HttpLayer):
             stack /= ServerTLSLayer(context)
         stack /= UpstreamHttp(context, self.side.shell.limits)
         self.connections[context.server] = stack[0]
+        self._owners = {c: name for c, name in self._owners.items() if c in self.connections}
+        self._owners[context.server] = owner
         self.waiting_for_establishment[context.server].append(event)
         yield from self.event_to_child(stack[0], events.Start())
+
+    def _owner(self, event: GetHttpConnection) -> str:
+        exchange = self.command_sources[event]
+        if not isinstance(exchange, Exchange):
+            msg = "a connection that no exchange asked for"
+            raise TypeError(msg)
+        return exchange.session
 
 
 class ClientHttp2(Http2Server):

@@ -37,7 +37,7 @@ from dlp.engine.approvals import Answer
 from dlp.engine.pipeline import Call
 from dlp.engine.sessions import SessionInfo
 
-SESSION, SECRET = "s1", "the-secret"
+SESSION, OTHER, SECRET = "s1", "s2", "the-secret"
 
 
 # --- a certificate authority for upstreams ----------------------------------------------------------------------------
@@ -116,9 +116,13 @@ class FakeEngine:
         """Add the session, and stand-ins for what the adapter asks beside the verdict."""
         self.info = SessionInfo(SESSION, "bot", "", 0.0)
         self.policy = SimpleNamespace(sources=())
+        others = {OTHER: SessionInfo(OTHER, "bot", "", 0.0)}
+
+        def authenticate(name: str, secret: str) -> SessionInfo | None:
+            return others.get(name, self.info) if self.open and name in (SESSION, OTHER) and secret == SECRET else None
+
         self.sessions = SimpleNamespace(
-            authenticate=lambda name, secret: self.info if self.open and (name, secret) == (SESSION, SECRET) else None,
-            alive=lambda name: self.open and name == SESSION,
+            authenticate=authenticate, alive=lambda name: self.open and name in (SESSION, OTHER)
         )
         self.approvals = SimpleNamespace(
             status=lambda name: SimpleNamespace(id=name, session=SESSION, answer=Answer.PENDING)

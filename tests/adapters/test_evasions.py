@@ -1,14 +1,22 @@
 """What a sandbox may try so that what is judged is not what an upstream does; each failed before it was closed."""
 
+import base64
 import socket
 import ssl
+import threading
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import h2.config
 import h2.connection
 import h2.events
 import pytest
+import requests
 
+from dlp.core.message import Direction, Message
+from dlp.core.outcome import Forward
+from dlp.engine.pipeline import Call, Hold
 from dlp.testing.wall import Wall
 
 
@@ -145,3 +153,65 @@ def test_a_piece_of_an_answer_with_declared_fields_does_not_enter(world: Any, st
     assert b"urn:dlp:refusal:unreadable" in said
     assert b"91500" not in said
     assert b"91500" in ask(world, "GET http://api.test/hr/1 HTTP/1.1\nHost: api.test\n")
+
+
+# --- sessions ---------------------------------------------------------------------------------------------------------
+
+
+def get_as(client: socket.socket, session: str, target: str = "http://api.test/") -> bytes:
+    credentials = base64.b64encode(f"{session}:the-secret".encode()).decode()
+    client.sendall(
+        f"GET {target} HTTP/1.1\r\nHost: api.test\r\nProxy-Authorization: Basic {credentials}\r\n\r\n".encode()
+    )
+    return client.recv(65536)
+
+
+def test_sessions_on_one_connection_share_none_upstream(world: Any):
+    upstream = world.upstream("api.test", tls=False)
+    world.start()
+    with socket.create_connection((world.host, world.port), timeout=10) as client:
+        for session in ("s1", "s2", "s1", "s2"):
+            assert b" 200 " in get_as(client, session)
+    assert len(upstream.requests) == 4
+    assert upstream.connections == 2
+
+
+def test_a_session_closed_while_the_upstream_is_connected_to_sends_nothing(world: Any):
+    context = world.authority.context("api.test")
+    got: list[bytes] = []
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with server, server.accept()[0] as raw:
+            assert raw.recv(1, socket.MSG_PEEK)  # the TLS hello is there: the request was let go on
+            world.engine.open = False
+            with context.wrap_socket(raw, server_side=True) as client:
+                got.append(read(client))
+
+    world.hosts["api.test"] = server.getsockname()
+    world.start()
+    thread = threading.Thread(target=serve)
+    thread.start()
+    with requests.Session() as session:
+        session.trust_env = False
+        session.proxies = {"https": world.url}
+        session.verify = str(world.ca_file)
+        assert session.post("https://api.test/x", b"hello", timeout=10).status_code == 407
+    thread.join(10)
+    assert got == [b""]
+
+
+def test_a_session_closed_while_an_answer_is_judged_does_not_get_it(world: Any):
+    world.upstream("api.test", answer(b'"late"'), tls=False)
+
+    def judge(_call: Call, message: Message) -> Iterator[Any]:
+        if message.direction is Direction.INBOUND:
+            yield Hold("a1", time.time() + 0.1)
+            world.engine.open = False
+        return Forward("event")
+
+    world.engine.on_judge = judge
+    world.start(bound=True)
+    said = ask(world, "GET http://api.test/ HTTP/1.1\nHost: api.test\n")
+    assert b"urn:dlp:refusal:identity" in said
+    assert b"late" not in said
