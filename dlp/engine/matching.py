@@ -306,6 +306,7 @@ def _decode_into(
     """Add the decodings of `text`, which stood at `start:end` of the outermost text and was reached through `form`."""
     outermost = not form
     for name, said in _unquoted(text):
+        budget[0] -= len(said)
         _take(found, said, start, end, _via(name, form), depth, budget)
     for run in _RUN.finditer(text):
         if wordlike(run.group()):
@@ -338,7 +339,6 @@ def _pieces(run: str) -> Iterator[tuple[int, int]]:
 
 def _take(found: list[Decoding], plain: str, start: int, end: int, form: str, depth: int, budget: list[int]) -> None:
     found.append(Decoding(start, end, form, plain))
-    budget[0] -= len(plain)
     if depth >= _MAX_DEPTH or budget[0] < 0:
         found.append(Decoding(start, end, form, None, beyond=True))
     else:

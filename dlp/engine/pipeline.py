@@ -44,7 +44,7 @@ from dlp.engine import combining, rewriting, tracing
 from dlp.engine.approvals import Answer, Approvals
 from dlp.engine.budget import Budget
 from dlp.engine.classify import Classifier
-from dlp.engine.matching import whole_only
+from dlp.engine.matching import decodings, whole_only
 from dlp.engine.noting import noted, watched
 from dlp.engine.past import Past
 from dlp.engine.sessions import SessionInfo, Sessions
@@ -787,6 +787,9 @@ class Engine:
             return
         if len(past.vault) < _MAX_VALUES:
             past.vault.note(text, [label], origin, number=work.parts[finding.part].kind is Kind.NUMBER)
+            for inner in decodings(text):  # a value that enters encoded may leave decoded
+                if inner.text and (inner.start, inner.end) == (0, len(text)):
+                    past.vault.note(inner.text, [label], origin)
         else:  # memory is bounded without forgetting: what is not tracked as a value is carried by the session
             past.ledger.mark("coarse", [finding.data_class.encode()])
 
