@@ -117,12 +117,12 @@ class HttpProxy:
         """Answer a request to the proxy's own host."""
         return await own_host.serve(self.engine, self._clock, call, method, target)
 
-    def finish(self, run: Run, wait: Wait) -> Coroutine[Any, Any, Outcome]:
+    def finish(self, run: Run, wait: Wait, session: str) -> Coroutine[Any, Any, Outcome]:
         """Drive a judgement that has to wait to its end; what goes wrong while waiting is the engine's to refuse."""
         # Taken now: a policy that is taken up meanwhile has other classes, and its own workers to look for them.
-        return self._finish(run, wait, self.engine, self._pool)
+        return self._finish(run, wait, session, self.engine, self._pool)
 
-    async def _finish(self, run: Run, wait: Wait, engine: Engine, pool: Pool | None) -> Outcome:
+    async def _finish(self, run: Run, wait: Wait, session: str, engine: Engine, pool: Pool | None) -> Outcome:
         try:
             while True:
                 try:
@@ -132,7 +132,7 @@ class HttpProxy:
                     elif pool is None:
                         answer = engine.classifier.classify(wait.parts)
                     else:
-                        answer = await pool.classify(wait.parts, self.limits.classify)
+                        answer = await pool.classify(wait.parts, self.limits.classify, session)
                 except (DlpError, TimeoutError) as error:
                     wait = run.throw(error)
                 else:

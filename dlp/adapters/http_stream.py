@@ -158,8 +158,8 @@ class Shell(Protocol):
         """Return where an address leads."""
         ...
 
-    def finish(self, run: Run, wait: Wait) -> Coroutine[Any, Any, Outcome]:
-        """Drive a judgement that has to wait to its end."""
+    def finish(self, run: Run, wait: Wait, session: str) -> Coroutine[Any, Any, Outcome]:
+        """Drive a session's judgement that has to wait to its end."""
         ...
 
     def serve(self, call: Call, method: str, target: str) -> Coroutine[Any, Any, tuple[int, bytes]]:
@@ -444,7 +444,7 @@ class Exchange(Layer):
         except StopIteration as end:
             outcome: Outcome = end.value
             return outcome
-        outcome = yield from self._await(self._shell.finish(run, wait))
+        outcome = yield from self._await(self._shell.finish(run, wait, self._call.session.id))
         return outcome
 
     def _await(self, work: Coroutine[Any, Any, Any]) -> Generator[commands.Command, Any, Any]:

@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import multiprocessing
+import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,6 +14,76 @@ from dlp.adapters.fail_closed import FailClosed
 from dlp.core.errors import PluginError
 from dlp.core.finding import Finding
 from dlp.core.message import Part
+
+_WAITS = 2
+"""How many limits a task waits for a worker unless told otherwise: one that hangs may be before it, and be replaced."""
+
+
+class Turns:
+    """Whose task is next: every session has one at work at most, and those that wait take turns.
+
+    So a session waits for one task of each other session, however many those have. For one thread's event loop.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self._free = workers
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}  # the session that is next comes first
+        self._working: set[str] = set()
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody works or waits."""
+        return not self._working and not self._waiting
+
+    async def take(self, session: str, seconds: float) -> None:
+        """Wait until a session may use a worker; it then has to `leave`.
+
+        Raises:
+            TimeoutError: it was not its turn within `seconds`.
+
+        """
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(session, deque()).append(turn)
+        self._next()
+        try:
+            async with asyncio.timeout(seconds):
+                await turn
+        except BaseException as error:
+            if turn.done() and not turn.cancelled():
+                self.leave(session)  # it got its turn in the moment in which it gave up
+            else:
+                self._give_up(session, turn)
+            if isinstance(error, TimeoutError):
+                raise TimeoutError(f"no worker was free within {seconds:g} s") from None
+            raise
+
+    def leave(self, session: str) -> None:
+        """Give the worker to the next; the session goes to the end of the queue."""
+        self._free += 1
+        self._working.discard(session)
+        if session in self._waiting:
+            self._waiting[session] = self._waiting.pop(session)
+        self._next()
+
+    def _give_up(self, session: str, turn: "asyncio.Future[None]") -> None:
+        queue = self._waiting[session]
+        queue.remove(turn)
+        if not queue:
+            del self._waiting[session]
+
+    def _next(self) -> None:
+        while self._free:
+            session = next((one for one in self._waiting if one not in self._working), None)
+            if session is None:
+                return
+            queue = self._waiting[session]
+            turn = queue.popleft()
+            if not queue:
+                del self._waiting[session]
+            if not turn.done():
+                self._free -= 1
+                self._working.add(session)
+                turn.set_result(None)
 
 
 class Pool:
@@ -30,6 +102,8 @@ class Pool:
         workers: int = 1,
     ) -> None:
         self._classify = classify
+        self._turns = Turns(workers)
+        self._longest = 0.0
         # "spawn": a fork would copy the proxy's sockets, keys and threads.
         self._processes = pebble.ProcessPool(
             max_workers=workers,
@@ -42,21 +116,36 @@ class Pool:
         """Start the workers; returns before they are prepared."""
         self._processes.schedule(_nothing)
 
-    async def classify(self, parts: Sequence[Part], limit: float) -> list[Finding]:
-        """Return the findings in `parts` within `limit` seconds, the time until a worker is free and ready included.
+    async def classify(
+        self, parts: Sequence[Part], limit: float, session: str = "", wait: float | None = None
+    ) -> list[Finding]:
+        """Return the findings in `parts` within `limit` seconds from when a worker begins with them.
+
+        A session has one task in work at a time, and waits up to `wait` seconds (else twice the limit) until it is its
+        turn and a worker is ready.
 
         Raises:
             TimeoutError: it took longer; the worker that had the task was killed and is replaced.
             PluginError: a classifier raised, or its worker died.
 
         """
+        wait = _WAITS * limit if wait is None else wait
+        self._longest = max(self._longest, wait + limit)
+        until = time.monotonic() + wait
+        await self._turns.take(session, wait)
+        try:
+            return await self._run(parts, limit, limit + max(0.0, until - time.monotonic()))
+        finally:
+            self._turns.leave(session)
+
+    async def _run(self, parts: Sequence[Part], limit: float, in_all: float) -> list[Finding]:
         try:
             scheduled = self._processes.schedule(_run, args=(self._classify, tuple(parts)), timeout=limit)
         except RuntimeError:  # it was closed, or pebble itself broke down
             raise PluginError("the classifiers' workers are not running") from None
         future: asyncio.Future[Any] = asyncio.wrap_future(scheduled)
         try:
-            await asyncio.wait([future], timeout=limit)
+            await asyncio.wait([future], timeout=in_all)
         finally:
             if not future.done():
                 future.cancel()  # kills the worker if it has begun
@@ -73,7 +162,10 @@ class Pool:
         return findings
 
     def retire(self) -> None:
-        """Take no more tasks, and end the workers once those that were given are done; waits for it."""
+        """End the workers once the tasks that were given are done; waits for it. To be called in another thread."""
+        until = time.monotonic() + self._longest
+        while not self._turns.idle and time.monotonic() < until:
+            time.sleep(0.05)
         self._processes.close()  # type: ignore[no-untyped-call]
         self._processes.join()
 

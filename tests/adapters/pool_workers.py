@@ -20,6 +20,10 @@ def prepare(seconds: float = 0.0) -> None:
 def classify(parts: Sequence[Part]) -> list[Finding]:
     """Do what the first part says."""
     text = parts[0].text
+    if text == "slow":
+        began = time.monotonic()
+        time.sleep(0.5)
+        return [Finding(0, 0, len(text), DataClass("x"), f"{began} {time.monotonic()}")]
     if text == "hang":
         time.sleep(60)
     if text == "die":

@@ -2,6 +2,7 @@ import asyncio
 import importlib.util
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 
@@ -9,6 +10,7 @@ import pytest
 
 from dlp.adapters.pool import Pool
 from dlp.core.errors import PluginError
+from dlp.core.finding import Finding
 from dlp.core.message import Part
 
 
@@ -97,3 +99,75 @@ def test_workers_that_cannot_load_refuse_every_message_and_tell_no_value(
     said = "".join(capfd.readouterr())
     assert "RuntimeError at" in said
     assert "a-secret-value" not in said
+
+
+# --- whose turn it is -------------------------------------------------------------------------------------------------
+
+
+async def task(pool: Pool, session: str, text: str, done: list[str], limit: float = 20.0) -> list[Finding]:
+    findings = await pool.classify((Part("", text),), limit, session)
+    done.append(session)
+    return findings
+
+
+def test_a_session_has_one_task_in_work_however_many_workers_there_are(workers: ModuleType):
+    pool = Pool(workers.prepare, (0.0,), workers.classify, workers=2)
+
+    async def four() -> list[list[Finding]]:
+        return await asyncio.gather(*(task(pool, "a", "slow", []) for _ in range(3)))
+
+    spans = sorted(tuple(map(float, found[0].by.split())) for found in asyncio.run(four()))
+    pool.close()
+    assert all(end <= begin for (_, end), (begin, _) in pairwise(spans))
+
+
+def test_a_session_waits_for_one_task_of_another_not_for_all(pool: Pool):
+    done: list[str] = []
+
+    async def both() -> None:
+        large = [asyncio.create_task(task(pool, "a", "slow", done)) for _ in range(4)]
+        await asyncio.sleep(0)
+        await asyncio.gather(task(pool, "b", "text", done), *large)
+
+    asyncio.run(both())
+    assert done == ["a", "b", "a", "a", "a"]
+
+
+def test_the_limit_of_a_task_counts_from_when_it_begins(pool: Pool):
+    done: list[str] = []
+
+    async def many() -> None:
+        await task(pool, "first", "text", done)
+        await asyncio.gather(*(pool.classify((Part("", "slow"),), 2.0, str(number), 60.0) for number in range(6)))
+
+    asyncio.run(many())
+    assert done == ["first"]
+
+
+def test_the_wait_for_a_turn_is_bounded_and_one_that_gave_up_blocks_nobody(pool: Pool):
+    async def some() -> tuple[object, ...]:
+        hung = asyncio.create_task(pool.classify((Part("", "hang"),), 2.0, "a"))
+        await asyncio.sleep(0)
+        left = asyncio.create_task(pool.classify((Part("", "text"),), 20.0, "b"))
+        await asyncio.sleep(0)
+        left.cancel()
+        late = pool.classify((Part("", "text"),), 20.0, "c", 0.2)
+        last = pool.classify((Part("", "text"),), 20.0, "d")
+        return tuple(await asyncio.gather(hung, left, late, last, return_exceptions=True))
+
+    hung, left, late, last = asyncio.run(some())
+    assert isinstance(hung, TimeoutError)
+    assert isinstance(left, asyncio.CancelledError)
+    assert isinstance(late, TimeoutError)
+    assert "no worker was free" in str(late)
+    assert isinstance(last, list)
+
+
+def test_a_pool_that_is_retired_first_does_what_still_waits(pool: Pool):
+    async def retired() -> list[list[Finding]]:
+        waiting = [asyncio.create_task(task(pool, "a", "slow", [])) for _ in range(3)]
+        await asyncio.sleep(0)
+        await asyncio.to_thread(pool.retire)
+        return await asyncio.gather(*waiting)
+
+    assert len(asyncio.run(retired())) == 3
