@@ -8,7 +8,7 @@ nothing is given up.
 import re
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -33,8 +33,15 @@ _pages = _library._PUB_PAGES.search  # noqa: SLF001
 _lead = _library._LEAD_PATTERN.match  # noqa: SLF001
 _PLUS = "+\uff0b"
 _EXTENSION = ";#~,\uff03\uff5e"
+_nothing = _library.PhoneNumberMatcher("", None)
 REMEMBERED = 16384
 """How many texts of telephone numbers what is known of is kept."""
+
+_FEWEST_DIGITS = 3
+"""No number that is valid anywhere has fewer."""
+
+_parted = re.compile(r"[^0-9x\-~]").search
+"""What a candidate holds if the matcher may see several numbers in it, a date or a time, or if it is not ASCII."""
 
 _MOST_DIGITS = 17
 """Beyond this a limit of the candidate pattern may have cut a candidate, so that another may begin inside it."""
@@ -58,18 +65,26 @@ def phone_spans(text: str, regions: Iterable[str], leniency: int) -> list[tuple[
     place = 0
     while (match := _candidate(text, place)) is not None:
         start, place = match.span()
+        if place - start < _FEWEST_DIGITS:
+            continue
         candidate = match.group()
         pieces = _pieces(candidate, distinct)
         if not pieces:
             continue
         matchers = matchers or [_Matcher(text, region, leniency=leniency, max_tries=sys.maxsize) for region in distinct]
         if pieces is _UNCLEAR:
-            # Regions may part ways here: let each walk on by itself up to where no candidate reaches across.
+            found = None
+        elif _stamp(candidate) and _stamp_suffix(text, place):
+            continue
+        else:
+            found = _in_candidate(matchers, text, start, place, pieces)
+        if found is None:
+            # Regions part ways here: let each walk on by itself up to where no candidate reaches across.
             place = _barrier(text, place)
             for matcher in matchers:
                 spans.update(_walk(matcher, text, start, place))
-        elif not (_stamp(candidate) and _stamp_goes_on(text, place)):
-            spans.update(_in_candidate(matchers, text, start, place, pieces))
+        else:
+            spans.update(found)
     return _outermost(spans)
 
 
@@ -82,45 +97,59 @@ _ALL = -1
 
 def _in_candidate(
     matchers: Sequence["_Matcher"], text: str, start: int, end: int, pieces: _Pieces
-) -> Iterator[tuple[int, int]]:
-    """Give what the matchers find in one candidate, as far as it is not contained in what was given."""
+) -> set[tuple[int, int]] | None:
+    """Return what the matchers find in one candidate, without what is contained in it.
+
+    None where one of them finds a number inside it and goes on from there, so that it may see other candidates next
+    than the others do.
+    """
     standing = [(offset, piece, mask) for offset, piece, mask in pieces if _stands(text, start + offset, piece)]
+    found: set[tuple[int, int]] = set()
+    alone = len(standing) < 2 or _is_alone(text, end)  # noqa: PLR2004  one piece or several
     for bit, matcher in enumerate(matchers):
         for offset, piece, mask in standing:
             if not mask >> bit & 1 or not _is_number(piece, str(matcher.preferred_region), int(matcher.leniency)):
                 continue
-            found = start + offset, start + offset + len(piece)
-            yield found
-            if found == (start, end):
-                return  # what other regions find inside it is contained in it
-            yield from _walk(matcher, text, found[1], end)
+            span = start + offset, start + offset + len(piece)
+            found.add(span)
+            if span != (start, end):
+                if not alone:
+                    return None
+                found.update(_walk(matcher, text, span[1], end))
+            elif alone:
+                return found  # what other regions find inside it is contained in it
             break
+    return found
 
 
 @lru_cache(maxsize=REMEMBERED)
 def _pieces(candidate: str, regions: tuple[str, ...]) -> _Pieces:
     """Return what is worth trying of a candidate; nothing where no region can own any of it."""
+    digits = _digits(candidate)
+    if digits is not None and len(digits) <= _MOST_DIGITS and not _parted(candidate):
+        # By far the most: a number in one piece.
+        mask = _owners(digits, regions)
+        return ((0, candidate, mask),) if mask and not _pages(candidate) and _brackets_match(candidate) else ()
     if _second(candidate) or sum(map(str.isdigit, candidate)) > _MOST_DIGITS:
         return _UNCLEAR
     if _slashed_date(candidate):
         return ()
     tried = []
     for offset, piece in _tries(candidate):
-        if not _brackets_match(piece) or _pages(piece):
-            continue
         digits = _digits(piece)
-        mask = _ALL
-        if digits is not None and _owned_by_any(regions).fullmatch(digits) is None:
-            continue
-        if digits is not None:
-            mask = sum(
-                1 << bit
-                for bit, region in enumerate(regions)
-                if _owned(region).fullmatch(digits) and _typed(region).fullmatch(digits)
-            )
-        if mask:
+        mask = _ALL if digits is None else _owners(digits, regions)
+        if mask and _brackets_match(piece) and not _pages(piece):
             tried.append((offset, piece, mask))
     return tuple(tried)
+
+
+def _owners(digits: str, regions: tuple[str, ...]) -> int:
+    """Return by bits the regions that may own these digits."""
+    mask = 0
+    for bit, owned in _owners_of(len(digits), regions):
+        if owned(digits):
+            mask |= bit
+    return mask
 
 
 def _tries(candidate: str) -> Iterator[tuple[int, str]]:
@@ -159,15 +188,25 @@ def _joins(character: str) -> bool:
 @lru_cache(maxsize=REMEMBERED)
 def _is_number(piece: str, region: str, leniency: int) -> bool:
     """Say whether a piece is a number of a region, or of another if it says so itself."""
-    own = _own_number(piece) if any(plus in piece for plus in _PLUS) else None
+    if any(plus in piece for plus in _PLUS) and _own_number(piece) is not None:
+        return _is_valid(piece, leniency)
     try:
-        number = own or parse(piece, region, keep_raw_input=True)
+        number = parse(piece, region, keep_raw_input=True)
     except NumberParseException:
         return False
+    return _is_verified(number, piece, leniency)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _is_valid(piece: str, leniency: int) -> bool:
+    return _is_verified(_own_number(piece), piece, leniency)
+
+
+def _is_verified(number: Any, piece: str, leniency: int) -> bool:
     national = national_significant_number(number)
     if leniency >= phonenumbermatcher.Leniency.VALID and not _national(number.country_code).fullmatch(national):
         return False
-    return bool(_library._verify(leniency, number, piece, _library.PhoneNumberMatcher("", region)))  # noqa: SLF001
+    return bool(_library._verify(leniency, number, piece, _nothing))  # noqa: SLF001
 
 
 @lru_cache(maxsize=REMEMBERED)
@@ -177,10 +216,6 @@ def _own_number(piece: str) -> Any:
         return parse(piece, None, keep_raw_input=True)
     except NumberParseException:
         return None
-
-
-def _stamp_goes_on(text: str, place: int) -> bool:
-    return _stamp_suffix(text, place) is not None
 
 
 def _walk(matcher: _Matcher, text: str, place: int, end: int) -> Iterator[tuple[int, int]]:
@@ -194,6 +229,16 @@ def _walk(matcher: _Matcher, text: str, place: int, end: int) -> Iterator[tuple[
         else:
             yield found.start, found.end
             place = found.end
+
+
+def _is_alone(text: str, end: int) -> bool:
+    """Say whether no candidate that begins before `end` could reach beyond it."""
+    match = _candidate(text, end)
+    return match is None or match.start() - end > _REACH or _never_inside(text, end, match.start()) is not None
+
+
+_never_inside = re.compile("[\"'<>{}|=_&@!?\\n\\r]").search
+"""What stands in no candidate: neither between its digits nor before an extension."""
 
 
 def _barrier(text: str, place: int) -> int:
@@ -240,25 +285,6 @@ def _data(region: str) -> Any:
     return PhoneMetadata.metadata_for_region(region)
 
 
-@lru_cache(maxsize=16)
-def _owned_by_any(regions: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile("|".join(f"(?:{_owned(region).pattern})" for region in regions))
-
-
-@lru_cache(maxsize=64)
-def _owned(region: str) -> re.Pattern[str]:
-    """Return an expression for all digits that a number valid in `region` can be written with, prefixes included.
-
-    A number is valid only if what is left of it, after prefixes are taken off its front, matches the general
-    description of a region with that country code.
-    """
-    data = _data(region)
-    regions = COUNTRY_CODE_TO_REGION_CODE[data.country_code]
-    own = {_data(one).general_desc.national_number_pattern for one in regions}
-    abroad = f"(?:{data.international_prefix})\\d+|" if data.international_prefix else ""
-    return re.compile(rf"{abroad}\d{{0,{_longest_prefix(data)}}}?(?:{'|'.join(sorted(own))})")
-
-
 _TYPES = (
     "fixed_line",
     "mobile",
@@ -273,13 +299,30 @@ _TYPES = (
 )
 
 
+@lru_cache(maxsize=1024)
+def _owners_of(count: int, regions: tuple[str, ...]) -> tuple[tuple[int, Callable[[str], object]], ...]:
+    """Return the regions that may own that many digits: the bit of each, and what matches its numbers."""
+    return tuple((1 << bit, _owned(region).fullmatch) for bit, region in enumerate(regions) if _fits(region, count))
+
+
+def _fits(region: str, count: int) -> bool:
+    least, most = re._parser.parse(_owned(region).pattern).getwidth()  # type: ignore[attr-defined]  # noqa: SLF001
+    return int(least) <= count <= int(most)
+
+
 @lru_cache(maxsize=64)
-def _typed(region: str) -> re.Pattern[str]:
-    """Return a closer and slower expression than `_owned` for the same: a valid number is of one of the known types."""
+def _owned(region: str) -> re.Pattern[str]:
+    """Return an expression for all digits that a number valid in `region` can be written with, prefixes included.
+
+    A number is valid only if what is left of it, after prefixes are taken off its front, is a number of a known type in
+    a region with that country code.
+    """
     data = _data(region)
     abroad = f"(?:{data.international_prefix})\\d+|" if data.international_prefix else ""
-    national = data.national_prefix_for_parsing
-    if data.national_prefix_transform_rule:
+    national, rule = data.national_prefix_for_parsing, data.national_prefix_transform_rule
+    if rule and not re.fullmatch(r"\\\d", rule):
+        return re.compile(r"\d*")  # it writes digits of its own
+    if rule:
         prefix = rf"\d{{0,{_longest_prefix(data)}}}?"
     else:
         prefix = rf"(?:{data.country_code})?" + (rf"(?:{national}){{0,2}}" if national else "")
@@ -304,8 +347,29 @@ def _national(country_code: int) -> re.Pattern[str]:
 def _longest_prefix(data: Any) -> int:
     """Return how many digits may be taken off: the national prefix, the country code, and a national prefix again."""
     national = data.national_prefix_for_parsing
-    width = re._parser.parse(national).getwidth()[1] if national else 0  # type: ignore[attr-defined]  # noqa: SLF001
-    return int(2 * width + len(str(data.country_code)))
+    if not national:
+        return len(str(data.country_code))
+    tree = re._parser.parse(national)  # type: ignore[attr-defined]  # noqa: SLF001
+    # What the rule keeps of a prefix's match is its last group; with the rest, a first group may be kept too.
+    kept = min(_group_widths(tree), default=0) if data.national_prefix_transform_rule else 0
+    return int(2 * (tree.getwidth()[1] - kept) + len(str(data.country_code)))
+
+
+def _group_widths(tree: Any) -> Iterator[int]:
+    """Give the least width of the group with the highest number, which a transform rule keeps."""
+    last, width = 0, 0
+    pending = list(tree)
+    while pending:
+        node = pending.pop()
+        if isinstance(node, tuple) and len(node) == 2 and str(node[0]) == "SUBPATTERN":  # noqa: PLR2004
+            number, _, _, inside = node[1]
+            if number is not None and number > last:
+                last, width = number, inside.getwidth()[0]
+        if hasattr(node, "data"):
+            pending.extend(node.data)
+        elif isinstance(node, list | tuple):
+            pending.extend(node)
+    yield width
 
 
 def _outermost(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
