@@ -87,6 +87,15 @@ class Block:
         return f"Block({size} bytes)"
 
 
+_METHODS = frozenset(
+    (  # noqa: SIM905 - as a list it would be a page
+        " GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH QUERY "
+        "PROPFIND PROPPATCH MKCOL COPY MOVE LOCK UNLOCK REPORT SEARCH"
+    ).split(" ")
+)
+"""Registered methods, and none at all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """What a message is to or from.
@@ -99,6 +108,11 @@ class Endpoint:
     upstream: str
     operation: str
     path: str = field(default="/", repr=False)  # may hold values: an id, an e-mail address
+
+    @property
+    def told(self) -> str:
+        """The operation as it may be recorded: a method that nobody registered may be a value, and becomes `*`."""
+        return self.operation if self.protocol != "http" or self.operation in _METHODS else "*"
 
 
 @dataclass(frozen=True)

@@ -227,7 +227,8 @@ class Place:
     class to compiled path patterns; `carries` are the classes every response of a source reveals something about.
     `may_cover` also says yes where only one reading of an ambiguous path is covered; None: the same as `covers`.
     What comes from an `untrusted` source, or one inside it, may be written by anybody; `names` are the object keys that
-    its `fields` spell out. `consequential` destinations do something that cannot be taken back.
+    its `fields` spell out, `steps` the steps of paths that its addresses do. `consequential` destinations do something
+    that cannot be taken back.
     """
 
     name: str
@@ -241,6 +242,7 @@ class Place:
     may_cover: Callable[[Endpoint], bool] | None = None
     untrusted: bool = False
     names: frozenset[str] = frozenset()
+    steps: frozenset[str] = frozenset()
     consequential: bool = False
 
 
@@ -280,6 +282,11 @@ class Policy:
     def combined_facts(self) -> frozenset[str]:
         """The facts of `core.combined` that some condition asks for; they are worked out for every message."""
         return frozenset(name for name in self.facts_used if " " in name and name != PRESENT)
+
+    @cached_property
+    def steps(self) -> frozenset[str]:
+        """The steps of paths that the policy itself spells out: those tell no value."""
+        return frozenset(step for place in _everywhere((*self.sources, *self.sinks)) for step in place.steps)
 
     @cached_property
     def exempt(self) -> Mapping[str, tuple[Exemption, ...]]:

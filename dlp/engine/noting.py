@@ -1,18 +1,15 @@
 """What of a message's facts an audit entry may hold, so that the decision can be made again later: never a value."""
 
 from collections.abc import Collection, Iterable, Mapping
-from functools import lru_cache
 
 from dlp.core.message import Direction, Endpoint, Fact, Facts
 from dlp.core.policy import Decision, Policy, Verdict, facts_of
 from dlp.core.ports import Watched
-from dlp.engine.matching import decodings
-from dlp.engine.tracing import shown_path
 
 TOLD = frozenset({"method", "operation", "direction", "agent", "upstream", "scheme", "host", "port", "part", "path"})
 """Facts that an entry tells by its other fields, or not at all; `path` only in the form that `shown` gives it."""
 
-_LONG_STEP = 32
+_NO_NAMES = ("", ".", "..")
 _LONG_TEXT = 256
 
 
@@ -32,7 +29,7 @@ def noted(
         kept["purpose"] = purpose
     path = facts.get("path")
     if isinstance(path, str) and not any(part.startswith("url/") for part in labelled):
-        kept["path"] = shown(path)
+        kept["path"] = shown(path, policy.steps)
     wanted = policy.facts_used - TOLD - policy.trusted.keys() - {"purpose"}
     if wanted:
         specs = facts_of(policy, endpoint, inbound=direction is Direction.INBOUND)
@@ -62,15 +59,12 @@ def _holds(fact: Fact, texts: Iterable[str]) -> bool:
     )
 
 
-@lru_cache(maxsize=1024)
-def shown(path: str) -> str:
-    """Return a request's path as it may be recorded: steps that look like no name become `*`."""
-    steps = shown_path(path, ()).split("/")
-    return "/".join("*" if len(step) > _LONG_STEP or _decodes(step) else step for step in steps)
+def shown(path: str, steps: Collection[str]) -> str:
+    """Return a request's path as it may be recorded: steps other than those that the policy spells out become `*`.
 
-
-def _decodes(step: str) -> bool:
-    return any(decoding.text is not None for decoding in decodings(step))
+    Any other may be a value. A place is found again by such a path, but not one that only another policy spells out.
+    """
+    return "/".join(step if step in steps or step in _NO_NAMES else "*" for step in path.split("/"))
 
 
 def watched(decision: Decision) -> tuple[Watched, ...]:

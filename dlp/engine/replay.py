@@ -115,16 +115,16 @@ def recorded(event: Event, trusted: Trusted = nothing) -> Recorded | None:
 
 
 def _built_in(event: Event, endpoint: Endpoint) -> dict[str, Fact]:
-    """Return the facts that an entry tells by its own fields; a host that is masked is not known."""
+    """Return the facts that an entry tells by its own fields; what is masked is not known."""
     scheme, _, address = endpoint.upstream.partition("://")
     host, _, port = address.rpartition(":")
     facts: dict[str, Fact] = {
-        "method": endpoint.operation,
-        "operation": endpoint.operation,
         "direction": str(event.get("direction", "")),
         "agent": str(event.get("agent", "")),
         "scheme": scheme,
     }
+    if endpoint.operation != "*":
+        facts |= {"method": endpoint.operation, "operation": endpoint.operation}
     if "*" not in host:
         facts |= {"upstream": endpoint.upstream, "host": host}
     if port.isdigit():

@@ -280,13 +280,19 @@ def shown_path(path: str, hidden: Collection[str]) -> str:
     steps = path.split("/")
     if not hidden and all(_PLAIN_STEP.fullmatch(step) for step in steps):
         return path
-    return "/".join(
-        step if _PLAIN_STEP.fullmatch(step) and step.replace("~1", "/").replace("~0", "~") not in hidden else "*"
-        for step in steps
-    )
+    known = {text.casefold() for text in hidden}
+    return "/".join(step if _PLAIN_STEP.fullmatch(step) and known.isdisjoint(_keys(step)) else "*" for step in steps)
 
 
-_LONG_LABEL = 20
+def _keys(step: str) -> tuple[str, ...]:
+    """Return the keys that a step of a path may be of: as it stands, an attribute's, a repeated element's."""
+    key = step.replace("~1", "/").replace("~0", "~").casefold()
+    return key, key.removeprefix("@"), _REPEATED.sub("", key)
+
+
+_REPEATED = re.compile(r"\[[0-9]+\]\Z")
+_LONG_LABEL, _MANY_DIGITS, _LONG_MIX = 12, 6, 8
+"""From how many characters, digits, and letters and digits in a row a host's label may be a value."""
 
 
 def shown_upstream(upstream: str, past: Past | None) -> str:
@@ -298,5 +304,10 @@ def shown_upstream(upstream: str, past: Past | None) -> str:
 
 def _shown_label(label: str, past: Past | None) -> str:
     index = past.index if past is not None else None
-    told = len(label) > _LONG_LABEL or any(decoding.text is not None for decoding in decodings(label))
+    told = (
+        len(label) > _LONG_LABEL
+        or sum(map(str.isdigit, label)) >= _MANY_DIGITS
+        or any(len(run) >= _LONG_MIX and not run.isalpha() for run in re.split(r"[-_]", label))
+        or any(decoding.text is not None for decoding in decodings(label))
+    )
     return "*" if told or (index and (index.whole(label) or index.find(label))) else label

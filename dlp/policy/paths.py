@@ -20,7 +20,10 @@ _EXAMPLE = "as in `POST https://*.slack.test/api/**`"
 
 @dataclass(frozen=True, slots=True)
 class UrlPattern:
-    """One `at:`. `operation` is "" for any; `path` covers decoded paths, `loose` those that `folded` gives."""
+    """One `at:`. `operation` is "" for any; `path` covers decoded paths, `loose` those that `folded` gives.
+
+    `steps` are those of the path that are spelt out.
+    """
 
     operation: str
     scheme: str
@@ -28,6 +31,7 @@ class UrlPattern:
     port: int
     path: re.Pattern[str]
     loose: re.Pattern[str]
+    steps: frozenset[str]
 
     def covers(self, endpoint: Endpoint) -> bool:
         """Tell whether an endpoint is definitely meant: by the path as it stands and by the one servers make of it."""
@@ -74,7 +78,9 @@ def parse_url(text: str) -> UrlPattern:
     port = int(match["port"]) if match["port"] else _PORTS[scheme]
     if not 0 < port < 65536:  # noqa: PLR2004 (the largest port and one)
         raise ValueError(f"expected a port from 1 to 65535, got {port}")
-    return UrlPattern(match["method"] or "", scheme, _host(match["host"]), port, *_path(match["path"] or "/**"))
+    path = match["path"] or "/**"
+    steps = frozenset(step for step in decoded_path(path).split("/") if step and "*" not in step)
+    return UrlPattern(match["method"] or "", scheme, _host(match["host"]), port, *_path(path), steps)
 
 
 def _host(text: str) -> str:

@@ -129,6 +129,7 @@ def _build(
         narrower=tuple(_build(d, urls, found, what, names, used) for d in inside),
         untrusted="trust" in keys and expect_choice(keys["trust"], f"{title}: trust", _TRUST) == "untrusted",
         names=frozenset(_names(keys["fields"])) if "fields" in keys else frozenset(),
+        steps=frozenset(step for url in urls for step in url.steps),
         consequential="consequential" in keys and _consequential(keys["consequential"], title),
     )
 

@@ -31,3 +31,9 @@ def test_no_text_is_in_what_is_printed():
     assert message.parts
     assert SECRET not in repr((part, endpoint, block, message))
     assert repr(Block(lambda: ())) == "Block(? bytes)"
+
+
+def test_only_a_registered_method_is_told():
+    told = {Endpoint("http", "https://a.test:443", method).told for method in ("GET", "4111111111111111", "get", "")}
+    assert told == {"GET", "*", ""}
+    assert Endpoint("mcp", "https://a.test:443", "search_mail").told == "search_mail"

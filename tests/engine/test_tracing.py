@@ -137,6 +137,8 @@ def test_a_path_through_a_value_is_not_recorded():
     assert tracing.shown_path(f"/people/{MAIL}/age", ()) == "/people/maria.gonzalez@acme.org/age"
     assert tracing.shown_path(f"/people/{MAIL}/age", {MAIL}) == "/people/*/age"
     assert tracing.shown_path("/a~1b/x", {"a/b"}) == "/*/x"
+    assert tracing.shown_path("header/x-abc", {"X-Abc"}) == "header/*"
+    assert tracing.shown_path("/a/b[1]/@Qx7", {"Qx7", "b"}) == "/a/*/*"
     assert tracing.shown_path("/a sentence that is no name/x", ()) == "/*/x"
 
 
@@ -145,3 +147,7 @@ def test_a_host_that_could_hold_a_value_is_not_recorded(past: Past):
     shown = tracing.shown_upstream("https://Quandt-Oelsner.6d61726961.evil.test:443", past)
     assert shown == "https://*.*.evil.test:443"
     assert tracing.shown_upstream("https://api.example.com:8443", None) == "https://api.example.com:8443"
+    kept = "https://s3.eu-west-1.amazonaws.com:443"
+    assert tracing.shown_upstream(kept, None) == kept
+    masked = "https://123-45-6789.m4riagonz.maria-gonzalez.evil.test:443"
+    assert tracing.shown_upstream(masked, None) == "https://*.*.*.evil.test:443"
