@@ -23,6 +23,7 @@ from dlp.policy.load import load_policy
 from dlp.stores.sqlite import SqliteStore
 
 _HAS_MODEL = "dlp_presidio"
+_HAS_TABLES = "dlp_exact"
 """The plugin that has the language model, and so takes `ner` from the proxy's own settings."""
 
 
@@ -141,12 +142,19 @@ def classifier_config(settings: Settings, policy: Policy) -> ClassifierConfig:
 
 
 def plugin_settings(settings: Settings, *, ner: bool = True) -> tuple[tuple[str, Mapping[str, object]], ...]:
-    """Return the plugins to load, each with its own settings; `ner` is whether the policy wants the model."""
-    model = {"ner": settings.ner if ner else "off"}
-    return tuple(
-        (plugin.name, {**model, **plugin.settings} if plugin.name == _HAS_MODEL else plugin.settings)
-        for plugin in settings.plugins
-    )
+    """Return the plugins to load, each with its own settings; `ner` is whether the policy wants the model.
+
+    Tables of known values are used by being there, also where the settings do not name their plugin.
+    """
+    tables = settings.state / "exact"
+    ours: Mapping[str, Mapping[str, object]] = {
+        _HAS_MODEL: {"ner": settings.ner if ner else "off"},
+        _HAS_TABLES: {"tables": str(tables), "key": str(key_file(settings))},
+    }
+    named = tuple((plugin.name, {**ours.get(plugin.name, {}), **plugin.settings}) for plugin in settings.plugins)
+    if any(name == _HAS_TABLES for name, _ in named) or not any(tables.glob("*.table")):
+        return named
+    return (*named, (_HAS_TABLES, ours[_HAS_TABLES]))
 
 
 def _check_model(settings: Settings, policy: Policy, classifier: Classifier) -> None:

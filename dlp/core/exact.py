@@ -1,0 +1,227 @@
+"""Tables of known values as keyed hashes: how a value is written down, how a text is split, how both are compared.
+
+A table holds no value: 64 bits of an HMAC each, in open addressing, behind a filter of what a value may begin with.
+What it does tell without the key is how many values there are and what kinds (`patterns`).
+"""
+
+import hmac
+import json
+import re
+import unicodedata
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+MAGIC = b"dlp-exact-1\n"
+LONGEST = 8
+"""How many words a value may have at most; longer ones are known by their first."""
+
+_LEAST = 4  # characters; what is shorter is in every text
+_PREFIX = 8  # characters; up to here every beginning of a number is noted, in whatever groups it is written
+_GAP = 3  # characters between two words of one value
+_REMEMBERED = 65_536
+_words = re.compile(
+    r"[^\W_][^\W_\u0300-\u036f]*(?:[\u0300-\u036f]+[^\W_]*)*"
+)  # an accent may be a character of its own
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """A loaded table: values of one class."""
+
+    data_class: str
+    rows: int
+    values: int
+    patterns: tuple[str, ...]
+    _longest: int
+    _filter: memoryview = field(repr=False)
+    _slots: Sequence[int] = field(repr=False)
+
+    def may_begin(self, number: int) -> bool:
+        """Say whether a value may begin with the word that has this hash."""
+        bits = self._filter
+        mask = len(bits) * 8 - 1
+        first, second = number & mask, (number >> 32) & mask
+        return bool(bits[first >> 3] >> (first & 7) & bits[second >> 3] >> (second & 7) & 1)
+
+    def __contains__(self, number: int) -> bool:
+        """Say whether the value with this hash is in the table; takes the same few steps whatever its size."""
+        slots = self._slots
+        mask = len(slots) - 1
+        place = number & mask
+        while found := slots[place]:
+            if found == number:
+                return True
+            place = (place + 1) & mask
+        return False
+
+
+class Known:
+    """What several tables under one key know, and which words begin nothing (kept, since most words come again)."""
+
+    def __init__(self, tables: Sequence[Table], key: bytes) -> None:
+        self._tables = tables
+        self._key = key
+        self._begins: dict[str, tuple[Table, ...]] = {}
+        self._longest = max((table._longest for table in tables), default=1)  # noqa: SLF001  of this module
+
+    def find(self, text: str) -> Iterator[tuple[int, int, str, bool]]:
+        """Give start, end, class of each known value in `text`, and whether it is more than one plain word."""
+        begins = self._begins
+        words = [(match.group(), match.start(), match.end()) for match in _words.finditer(text)]
+        for index, (word, start, _) in enumerate(words):
+            tables = begins.get(word)
+            if tables is None:
+                tables = self._remember(word)
+            if tables:
+                yield from self._from(words, index, start, tables)
+
+    def _from(
+        self, words: Sequence[tuple[str, int, int]], index: int, start: int, tables: Sequence[Table]
+    ) -> Iterator[tuple[int, int, str, bool]]:
+        joined, last = "", start
+        best: dict[str, tuple[int, int, str, bool]] = {}
+        for count, (word, begin, end) in enumerate(words[index : index + self._longest], 1):
+            if begin - last > _GAP:
+                break
+            last = end
+            joined += plain(word)
+            if count > 1 and (len(joined) <= _PREFIX or joined.isalpha()):
+                known = self._begins.get(joined)
+                tables = [table for table in tables if table in (self._remember(joined) if known is None else known)]
+                if not tables:
+                    break
+            if len(joined) < _LEAST:
+                continue
+            number = hashed(self._key, joined)
+            for table in tables:
+                if number in table:
+                    sure = count > 1 or any(map(str.isdigit, joined))
+                    best[table.data_class] = (start, end, table.data_class, sure)
+        yield from best.values()
+
+    def _remember(self, word: str) -> tuple[Table, ...]:
+        if len(self._begins) >= _REMEMBERED:
+            self._begins.clear()
+        number = hashed(self._key, plain(word))
+        self._begins[word] = tables = tuple(table for table in self._tables if table.may_begin(number))
+        return tables
+
+
+def plain(text: str) -> str:
+    """Return `text` without case, separators, and ways of writing the same letters."""
+    if text.isascii():
+        return "".join(_words.findall(text)).lower()
+    return "".join(_words.findall(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())))
+
+
+def hashed(key: bytes, text: str) -> int:
+    """Return 64 bits of the HMAC-SHA256 of a plain text, never 0."""
+    return int.from_bytes(hmac.digest(key, text.encode("utf-8", "surrogatepass"), "sha256")[:8], "little") or 1
+
+
+def build(values: Iterable[str], key: bytes, data_class: str, rows: int = 0) -> tuple[bytes, int]:
+    """Return a table as bytes, and how many values were left out because they are too short to tell anything."""
+    hashes = array("Q")
+    begins: set[str] = set()
+    kinds: set[str] = set()
+    longest, short = 1, 0
+    for value in values:
+        words = [plain(word) for word in _words.findall(value)[:LONGEST]]
+        joined = "".join(words)
+        if len(joined) < _LEAST:
+            short += bool(value.strip())
+            continue
+        kinds.add(_kind(value, words, joined))
+        hashes.append(hashed(key, joined))
+        begins.update("".join(words[:count]) for count in range(1, len(words) + 1))
+        if joined.isalpha():
+            longest = max(longest, len(words))
+            if len(words) in (2, 3) and "@" not in value:  # Anna Lee is also written Lee, Anna
+                hashes.append(hashed(key, words[-1] + "".join(words[:-1])))
+                begins.update(words[-1] + "".join(words[:count]) for count in range(len(words)))
+        else:
+            longest = LONGEST if any(map(str.isdigit, joined)) else max(longest, len(words))
+            begins.update(joined[:length] for length in range(1, _PREFIX + 1))
+    slots, count = _slots(hashes)
+    header = {
+        "class": data_class,
+        "rows": rows,
+        "values": count,
+        "longest": longest,
+        "patterns": sorted(kinds),
+        "filter": 2 * _power(len(begins)),
+        "slots": len(slots),
+        "check": hashed(key, f"check {data_class}"),
+    }
+    return MAGIC + json.dumps(header).encode() + b"\n" + _filter(begins, key) + slots.tobytes(), short
+
+
+def load(raw: bytes | memoryview, key: bytes) -> Table:
+    """Return the table in `raw`, which is not copied.
+
+    Raises:
+        ValueError: it is no table, is cut short, or was made under another key.
+
+    """
+    view = memoryview(raw)
+    head = bytes(view[: 1 << 20]).split(b"\n", 2)
+    if len(head) < 3 or head[0] + b"\n" != MAGIC:  # noqa: PLR2004  magic, header, rest
+        raise ValueError("it is no table of known values")
+    header = json.loads(head[1])
+    start = len(MAGIC) + len(head[1]) + 1
+    slots = start + header["filter"]
+    if len(view) != slots + 8 * header["slots"]:
+        raise ValueError("it is cut short")
+    if header["check"] != hashed(key, f"check {header['class']}"):
+        raise ValueError("it was made under another key")
+    numbers = array("Q", bytes(view[slots:]))
+    return Table(
+        header["class"],
+        header["rows"],
+        header["values"],
+        tuple(header["patterns"]),
+        header["longest"],
+        view[start:slots],
+        numbers,
+    )
+
+
+def _power(count: int) -> int:
+    """Return a power of two that is at least `count`."""
+    return 1 << max(6, (max(count, 1) - 1).bit_length())
+
+
+def _filter(begins: set[str], key: bytes) -> bytes:
+    bits = bytearray(2 * _power(len(begins)))  # 16 bits a word, two of them set: one other word in seventy passes
+    mask = len(bits) * 8 - 1
+    for word in begins:
+        number = hashed(key, word)
+        for place in (number & mask, (number >> 32) & mask):
+            bits[place >> 3] |= 1 << (place & 7)
+    return bytes(bits)
+
+
+def _slots(hashes: Sequence[int]) -> tuple[array[int], int]:
+    slots = array("Q", bytes(16 * _power(len(hashes))))
+    mask, count = len(slots) - 1, 0
+    for number in hashes:
+        place = number & mask
+        while (found := slots[place]) and found != number:
+            place = (place + 1) & mask
+        count += not found
+        slots[place] = number
+    return slots, count
+
+
+def _kind(value: str, words: Sequence[str], joined: str) -> str:
+    """Return an expression for values of this kind: where in a message one may be at all."""
+    if "@" in value:
+        return r"\w@\w"
+    if joined.isdigit():
+        return rf"\d(?:[\W_]{{0,{_GAP}}}\d){{{min(len(joined), 12) - 1}}}"
+    if any(map(str.isdigit, joined)):
+        return rf"[^\W\d_][\W_]{{0,{_GAP}}}\d|\d[\W_]{{0,{_GAP}}}[^\W\d_]"
+    if len(words) > 1:
+        return rf"[^\W\d_][\W_]{{1,{_GAP}}}[^\W\d_]"
+    return rf"[^\W\d_]{{{min(len(joined), 8)}}}"

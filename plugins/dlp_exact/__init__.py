@@ -1,0 +1,1 @@
+"""Known people, accounts and documents, recognised by tables of keyed hashes."""

@@ -1,0 +1,76 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dlp.core.exact import Known, build, hashed, load, plain
+
+KEY = b"k" * 32
+VALUES = ["Anna Lee", "123-45-6789", "bob.ray@corp.test", "E-1042", "Zo\u00eb M\u00fcller", "Initech"]
+
+
+def known(*values: str) -> Known:
+    return Known([load(build(values, KEY, "employee")[0], KEY)], KEY)
+
+
+def found(text: str, *values: str) -> list[str]:
+    return [text[start:end] for start, end, _, _ in known(*(values or VALUES)).find(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ask Anna Lee today", ["Anna Lee"]),
+        ("ANNA  LEE", ["ANNA  LEE"]),
+        ("Lee, Anna", ["Lee, Anna"]),
+        ("anna_lee", ["anna_lee"]),
+        ("id 123 45 6789.", ["123 45 6789"]),
+        ("123456789", ["123456789"]),
+        ("<Bob.Ray@Corp.test>", ["Bob.Ray@Corp.test"]),
+        ("e1042 and E-1042", ["e1042", "E-1042"]),
+        ("ZOE\u0308 M\u00dcLLER", ["ZOE\u0308 M\u00dcLLER"]),
+        ("at initech", ["initech"]),
+        ("Anna and Lee", []),
+        ("Anna\n\n\n\n\nLee", []),
+        ("Leeannas 1234567890", []),
+    ],
+)
+def test_a_value_is_known_however_it_is_written(text: str, expected: list[str]):
+    assert found(text) == expected
+
+
+def test_one_plain_word_is_less_sure():
+    sure = {start: sure for start, _, _, sure in known(*VALUES).find("Initech, Anna Lee, E-1042")}
+    assert sure == {0: False, 9: True, 19: True}
+
+
+def test_a_table_holds_no_value_and_says_what_kinds_it_has():
+    raw, short = build([*VALUES, "ab", ""], KEY, "employee", rows=7)
+    assert short == 1
+    assert not any(plain(value).encode() in raw.lower() or value.encode() in raw for value in VALUES)
+    table = load(raw, KEY)
+    assert (table.data_class, table.rows, table.values) == ("employee", 7, 8)  # two names are also written last first
+
+
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        (slice(1, None), "no table"),
+        (slice(None, -8), "cut short"),
+        (slice(0, 0), "no table"),
+    ],
+)
+def test_what_is_no_table_is_refused(damage: slice, why: str):
+    with pytest.raises(ValueError, match=why):
+        load(build(VALUES, KEY, "employee")[0][damage], KEY)
+
+
+def test_another_key_is_refused():
+    with pytest.raises(ValueError, match="another key"):
+        load(build(VALUES, KEY, "employee")[0], b"x" * 32)
+
+
+@given(st.lists(st.text(st.characters(categories=["L", "N"]), min_size=4, max_size=20), min_size=1, max_size=30))
+def test_every_value_of_a_table_is_found_and_nothing_else_is_in_it(values: list[str]):
+    table = load(build(values, KEY, "c")[0], KEY)
+    assert all(hashed(KEY, plain(value)) in table for value in values if len(plain(value)) >= 4)
+    assert hashed(KEY, "surely not one of them") not in table
