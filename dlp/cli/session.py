@@ -87,7 +87,7 @@ def show(session: Name, *, json: Json = False, config: Config = CONFIG) -> None:
         info = _found(state.sessions.get(session), session)
         waiting = [approval.id for approval in state.approvals.list(session) if approval.answer is Answer.PENDING]
         ledger = Ledger(state.store, session)
-        ledger.refresh()
+        ledger.refresh(state.store.stamp())
         taint = [
             {
                 "class": label.data_class,

@@ -402,7 +402,14 @@ def decide(
         matches.append((flow, found))
         if ruling.verdict > verdict:  # noqa: PLR1730 - max() takes longer, on every flow
             verdict = ruling.verdict
+    if verdict is Verdict.ASK and facts.get("opaque") is True:  # nobody can agree to what nobody can read
+        rulings = [_unreadable(ruling) if ruling.verdict is Verdict.ASK else ruling for ruling in rulings]
+        verdict = Verdict.BLOCK
     return Decision(verdict, tuple(rulings), _Matches(matches), policy.digest, policy.version)
+
+
+def _unreadable(ruling: Ruling) -> Ruling:
+    return replace(ruling, verdict=Verdict.BLOCK, approvers=(), missing=("something that a person can read",))
 
 
 type _Present = tuple[tuple[str, ...], tuple[str, ...]]
@@ -796,7 +803,7 @@ def _adapt(ruling: Ruling) -> Ruling:
         return replace(ruling, verdict=Verdict.BLOCK, transform="", recipe="", missing=missing)
     unseen = flow.state == RAW and flow.finding is None and flow.data_class is not None
     if ruling.verdict is Verdict.ASK and (unseen or flow.data_class == OPAQUE):
-        return replace(ruling, verdict=Verdict.BLOCK, approvers=(), missing=("something that a person can read",))
+        return _unreadable(ruling)
     return ruling
 
 

@@ -304,8 +304,6 @@ class Engine:
         yield from self._classify(work)
         work.flows = self._trace(work)
         decision = self._decide(work, work.flows)
-        if decision.verdict is Verdict.ASK and work.facts.get("opaque"):  # nobody can agree to what cannot be read
-            decision = replace(decision, verdict=Verdict.BLOCK)
         if decision.verdict is Verdict.ASK:
             decision = yield from self._approve(work, decision)
         return self._conclude(work, decision)
@@ -1088,14 +1086,50 @@ def _sent_mark(upstream: str, token: str) -> bytes:
     return f"{upstream} {token}".encode()
 
 
+_CREDENTIALS = re.compile(
+    r"header/(?:authorization|proxy-authorization|x-api-key)(?:/.*)?|(?:header/(?:set-)?cookie|cookie/.*|url/password)",
+    re.DOTALL,
+)
+_NOT_PREVIEWED = re.compile(
+    r"header/(?:host|user-agent|accept|accept-(?:charset|encoding|language)|connection|content-(?:length|type))|host/.*"
+)
+
+
 def _preview(work: _Work) -> str:
-    """Return the message's texts with every labelled span replaced by its class: what an approver may look at."""
-    lines = []
+    """Return the message's texts with every labelled span replaced by its class: what an approver may look at.
+
+    One line a part, and no text can write a line of its own. What is left out for length is counted. The headers have
+    lines of their own, so that neither they nor the body can be pushed out by the other.
+    """
+    findings: dict[int, list[int]] = {}
+    for index, finding in enumerate(work.findings):
+        findings.setdefault(finding.part, []).append(index)
+    sections: dict[bool, list[tuple[int, Part]]] = {False: [], True: []}
     for number, part in enumerate(work.message.parts):
-        if part.path.startswith(("header/", "cookie/", "host/")):
-            continue
-        wanted = {n: "redact" for n, finding in enumerate(work.findings) if finding.part == number}
-        spans = rewriting.spans_of(work.parts, work.findings, wanted) if wanted else []
-        edits = [Edit(number, span.start, span.end, f"<{span.finding.data_class}>") for span in spans]
-        lines.append(f"{work.path(part)}: {apply_edits(part.text, edits)[:_PREVIEW]}")
-    return "\n".join(lines[:_PREVIEW_LINES])
+        head = part.path.startswith(("header/", "cookie/", "host/"))
+        if not _NOT_PREVIEWED.fullmatch(part.path) and not (head and part.kind is Kind.KEY):
+            sections[head].append((number, part))
+    lines: list[str] = []
+    for head, parts in sections.items():
+        lines += [_previewed(work, number, part, findings.get(number, ())) for number, part in parts[:_PREVIEW_LINES]]
+        if len(parts) > _PREVIEW_LINES:
+            lines.append(f"({len(parts) - _PREVIEW_LINES} more {'headers' if head else 'parts'} left out)")
+    return "\n".join(lines)
+
+
+def _previewed(work: _Work, number: int, part: Part, findings: Sequence[int]) -> str:
+    path = work.path(part) + (" (key)" if part.kind is Kind.KEY else "")
+    if _CREDENTIALS.fullmatch(part.path):
+        return f"{path}: <credentials>"
+    if part.kind is Kind.OPAQUE:
+        return f"{path}: ({part.length} bytes that cannot be read)"
+    spans = rewriting.spans_of(work.parts, work.findings, dict.fromkeys(findings, "redact")) if findings else []
+    edits = [Edit(number, span.start, span.end, f"<{span.finding.data_class}>") for span in spans]
+    text = apply_edits(part.text, edits)
+    more = f" ({len(text) - _PREVIEW} more characters left out)" if len(text) > _PREVIEW else ""
+    return f"{path}: {''.join(map(_visible, text[:_PREVIEW]))}{more}"
+
+
+def _visible(char: str) -> str:
+    """Return a character as it can stand in a line: what ends lines, moves the cursor or is not seen is escaped."""
+    return char if char.isprintable() and char != "\\" else char.encode("unicode_escape", "surrogatepass").decode()

@@ -299,6 +299,14 @@ def test_an_ask_passes_once_one_of_its_approvers_agreed():
     assert (agreed.verdict, agreed.lifted) == (Verdict.ALLOW, "review")
 
 
+def test_nobody_is_asked_about_a_message_with_an_unreadable_part():
+    given = policy(rule(Verdict.ASK, labelled=False, classes=frozenset()))
+    assert one(given, flow(None, finding=None)).verdict is Verdict.ASK
+    assert one(given, flow(None, finding=None), facts={"opaque": True}).verdict is Verdict.BLOCK
+    mixed = decide(given, [flow(None, finding=None), flow()], {"opaque": True})
+    assert [ruling.verdict for ruling in mixed.rulings] == [Verdict.BLOCK, Verdict.BLOCK]
+
+
 def test_nobody_is_asked_about_what_nobody_can_see():
     given = policy(rule(Verdict.ASK, classes=frozenset()))
     assert one(given, flow(OPAQUE)).verdict is Verdict.BLOCK
