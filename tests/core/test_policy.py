@@ -303,8 +303,9 @@ def test_nobody_is_asked_about_a_message_with_an_unreadable_part():
     given = policy(rule(Verdict.ASK, labelled=False, classes=frozenset()))
     assert one(given, flow(None, finding=None)).verdict is Verdict.ASK
     assert one(given, flow(None, finding=None), facts={"opaque": True}).verdict is Verdict.BLOCK
-    mixed = decide(given, [flow(None, finding=None), flow()], {"opaque": True})
-    assert [ruling.verdict for ruling in mixed.rulings] == [Verdict.BLOCK, Verdict.BLOCK]
+    both = policy(*given.rules, rule(Verdict.ALLOW, "lets"))
+    mixed = decide(both, [flow(None, finding=None), flow()], {"opaque": True})
+    assert [ruling.verdict for ruling in mixed.rulings] == [Verdict.BLOCK, Verdict.ALLOW]
 
 
 def test_nobody_is_asked_about_what_nobody_can_see():
