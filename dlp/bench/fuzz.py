@@ -1,4 +1,4 @@
-"""Texts to try detection on: made of what looks like personal data and of what stands between, the same in every run."""
+"""Texts to try detection on, made of what looks like personal data and what stands between; every run has the same."""
 
 import json
 import random

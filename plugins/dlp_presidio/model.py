@@ -1,6 +1,7 @@
 """The language model: names in free text. Loaded on first use, from the installed package's path, never downloaded."""
 
 import importlib.util
+import re
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -35,6 +36,17 @@ def model_path() -> Path | None:
         return None
     path = Path(next(iter(found.submodule_search_locations))) / "_model"
     return path if (path / "meta.json").is_file() else None
+
+
+_capitalised = re.compile(r"[^\W\d_a-z][^\W\d_]").search
+
+
+def worth_reading(text: str) -> bool:
+    """Say whether the model could see a name: a short text, such as a leaf of JSON, has to have a word with a capital.
+
+    Of a letter without case nobody can say, so it counts as a capital. Longer texts are always read.
+    """
+    return len(text) > _LONGEST_REMEMBERED or _capitalised(text) is not None
 
 
 class Model:

@@ -12,7 +12,7 @@ from dlp.core.message import Kind, Message, Part
 from dlp.core.ports import Asked, Hits, Pattern, SessionVault
 from dlp.hooks.spec import hookimpl
 from dlp_presidio import look, own
-from dlp_presidio.model import PACKAGE, Model, model_path
+from dlp_presidio.model import PACKAGE, Model, model_path, worth_reading
 from dlp_presidio.refined import refined
 from dlp_presidio.words import context_words, person_score
 
@@ -96,7 +96,7 @@ def classify(message: Message, hits: Hits, asked: Asked) -> Iterator[Finding]:
             yield finding
         if "PERSON.leaf" in its and part.kind is Kind.TEXT and (score := person_score(part.name, part.path, part.text)):
             yield _finding(index, "PERSON", 0, len(part.text), score, "key")
-        if not _MODELLED.isdisjoint(its) and part.kind is not Kind.NUMBER and any(map(str.isalpha, part.text)):
+        if not _MODELLED.isdisjoint(its) and part.kind is not Kind.NUMBER and worth_reading(part.text):
             modelled.setdefault(part.text, []).append(index)
     if modelled:
         yield from _modelled(modelled, streets)
