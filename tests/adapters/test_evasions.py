@@ -6,6 +6,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import h2.config
@@ -14,9 +15,9 @@ import h2.events
 import pytest
 import requests
 
-from dlp.core.message import Direction, Message
+from dlp.core.message import Direction, Message, Part
 from dlp.core.outcome import Forward
-from dlp.engine.pipeline import Call, Hold
+from dlp.engine.pipeline import Call, Classify, Hold
 from dlp.testing.wall import Wall
 
 
@@ -215,3 +216,24 @@ def test_a_session_closed_while_an_answer_is_judged_does_not_get_it(world: Any):
     said = ask(world, "GET http://api.test/ HTTP/1.1\nHost: api.test\n")
     assert b"urn:dlp:refusal:identity" in said
     assert b"late" not in said
+
+
+def test_messages_wait_for_the_classifiers_each_in_the_queue_of_its_session(world: Any):
+    world.upstream("api.test", answer(b"{}"), tls=False)
+    world.start()
+    queues: list[str] = []
+
+    async def classify(_parts: object, _limit: float, session: str) -> list[Any]:
+        queues.append(session)
+        return []
+
+    def judge(_call: Call, _message: Message) -> Iterator[Any]:
+        yield Classify((Part("/text", "x"),))
+        return Forward("event")
+
+    world.engine.on_judge = judge
+    world.proxy.renew(world.engine, SimpleNamespace(classify=classify))
+    with socket.create_connection((world.host, world.port), timeout=10) as client:
+        for session in ("s1", "s2"):
+            assert b" 200 " in get_as(client, session)
+    assert queues == ["s1", "s1", "s2", "s2"]

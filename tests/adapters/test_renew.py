@@ -37,11 +37,11 @@ def test_a_message_that_waits_is_classified_for_the_policy_it_began_with(world: 
     proxy.renew(NamedEngine(name="old"), None)
     waiting, fresh = judging(), judging()
     next(waiting)
-    finishing = proxy.finish(waiting, WAIT)
+    finishing = proxy.finish(waiting, WAIT, "s1")
     proxy.renew(NamedEngine(name="new"), None)
     next(fresh)
     assert world.run(finishing) == "old"
-    assert world.run(proxy.finish(fresh, WAIT)) == "new"
+    assert world.run(proxy.finish(fresh, WAIT, "s1")) == "new"
 
 
 def test_retired_workers_finish_what_they_were_given(monkeypatch: pytest.MonkeyPatch):

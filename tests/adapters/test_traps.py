@@ -331,7 +331,7 @@ def test_after_a_407_nothing_is_judged_or_sent(world: Any, monkeypatch: pytest.M
 
 # --- 8: trailers ------------------------------------------------------------------------------------------------------
 
-CHUNKED_WITH_TRAILER = b"3\r\nabc\r\n0\r\nX-Secret: 42\r\n\r\n"
+CHUNKED_WITH_TRAILER = b"3\r\nabc\r\n0\r\nX-Secret: hush\r\n\r\n"
 
 
 def test_trailers_of_a_request_are_refused_cleanly(world: Any, front: Any):
@@ -358,7 +358,7 @@ def test_trailers_of_a_response_are_refused_cleanly(world: Any, front: Any):
         reply = read_all(client, 1.0)
     assert (reply == b"") is at.naive
     assert at.naive or (reply.startswith(b"HTTP/1.1 403") and b"Trailers are not supported yet" in reply)
-    assert b"42" not in reply
+    assert b"hush" not in reply
 
 
 def test_trailers_in_http2_are_refused_in_both_directions(world: Any):
