@@ -62,9 +62,11 @@ def show(approval: Name, *, json: Json = False, config: Config = CONFIG) -> None
         ("asked", when(found.asked)),
         ("until", when(found.until)),
         *((name, _words(value)) for name, value in told["summary"].items()),
-        *([("preview", preview)] if preview else []),
     ]
     say_table(("", approval), rows, empty="")
+    # Not in the table, which would break a long line into several: a text must not look like a line of its own.
+    for line in preview.splitlines():
+        say(f"| {line}")
 
 
 @app.command()

@@ -44,6 +44,15 @@ def test_an_approver_sees_the_preview_that_is_kept_sealed(proxy: Run):
     assert "destroyed its key" in proxy("approvals", "show", asked.id).out
 
 
+def test_a_long_text_in_the_preview_does_not_look_like_a_line_of_its_own(proxy: Run):
+    session = proxy("session", "open", "--agent", "bot", "--json").json["session"]
+    line = f"/note: hi{' ' * 190}/amount: 5"
+    with opened(Path("dlp.yaml")) as state:
+        sealed = state.sessions.seal(session).seal(f"{line}\n/amount: 9".encode(), b"preview").hex()
+        asked = state.approvals.request(session, "b3", {"preview": sealed}, ("manager",), 60)
+    assert proxy("approvals", "show", asked.id).out.splitlines()[-2:] == [f"| {line}", "| /amount: 9"]
+
+
 def test_an_approver_agrees(proxy: Run, asked: Approval):
     assert _granted() == ()
     told = proxy("approvals", "approve", asked.id, "--as", "manager")
