@@ -63,12 +63,16 @@ def has_crc(text: str) -> Confidence:
     GitHub and npm write theirs so. A wrong one is still reported: issuers may change how they check.
     """
     body = text.split("_", 1)[1]
-    number = zlib.crc32(body[:-_CHECKED].encode())
-    digits = ""
+    return Confidence.HIGH if base62_crc(body[:-_CHECKED]) == body[-_CHECKED:] else Confidence.MEDIUM
+
+
+def base62_crc(text: str) -> str:
+    """Return the CRC-32 of `text` in base 62, six characters."""
+    number, digits = zlib.crc32(text.encode()), ""
     while number:
         number, digit = divmod(number, 62)
         digits = _BASE62[digit] + digits
-    return Confidence.HIGH if digits.rjust(_CHECKED, "0") == body[-_CHECKED:] else Confidence.MEDIUM
+    return digits.rjust(_CHECKED, "0")
 
 
 _END = r"(?![A-Za-z0-9])"
@@ -105,6 +109,61 @@ FORMATS = (
     Format("vault", TOKEN, r"\bhv[sbr]\.[A-Za-z0-9_-]{24,}"),
     Format("square", API_KEY, r"\b(?:EAAA|sq0(?:atp|csp)-)[A-Za-z0-9_-]{22,60}", _random(3.3)),
     Format("telegram", TOKEN, r"\b[0-9]{8,10}:AA[A-Za-z0-9_-]{33}(?![A-Za-z0-9_-])"),
+    Format("airtable", API_KEY, r"\bpat[A-Za-z0-9]{14}\.[0-9a-f]{64}"),
+    Format("alibaba", API_KEY, r"\bLTAI[A-Za-z0-9]{12,24}"),
+    Format("atlassian", API_KEY, r"\b(?:ATATT3|ATCTT3|ATBB|ATOA)[A-Za-z0-9_=.-]{24,}"),
+    Format(
+        "azure-client", API_KEY, r"(?:[^\w~.-]|\b)([A-Za-z0-9_~.]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,34})(?![A-Za-z0-9_~.-])"
+    ),
+    Format("brevo", API_KEY, r"\bxkeysib-[0-9a-f]{64}-[A-Za-z0-9]{16}"),
+    Format("buildkite", API_KEY, r"\bbk(?:ua|aj|at)_[0-9a-f]{40}"),
+    Format("circleci", API_KEY, r"\bCCI(?:PAT|PRJ)_[A-Za-z0-9]{20,24}_[0-9a-f]{40}"),
+    Format("crates", API_KEY, r"\bcio[A-Za-z0-9]{32}"),
+    Format("databricks", API_KEY, r"\bdapi[0-9a-f]{32}(?:-[0-9])?"),
+    Format("discord-bot", TOKEN, r"\b[MNO][A-Za-z0-9_-]{23,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,38}"),
+    Format("discord-webhook", API_KEY, r"discord(?:app)?\.com/api/webhooks/[0-9]{17,20}/[A-Za-z0-9_-]{60,80}"),
+    Format("docker", API_KEY, r"\bdckr_(?:pat|oat)_[A-Za-z0-9_-]{27,32}"),
+    Format("doppler", API_KEY, r"\bdp\.(?:pt|st|ct|sa|scim|audit)\.(?:[a-z0-9_-]{2,35}\.)?[A-Za-z0-9]{40,44}"),
+    Format("dropbox", TOKEN, r"\bsl\.[A-Za-z0-9_=-]{60,}"),
+    Format("dynatrace", API_KEY, r"\bdt0[cs]01\.[A-Z0-9]{24}\.[A-Z0-9]{64}"),
+    Format("easypost", API_KEY, r"\bEZ[AT]K[A-Za-z0-9]{54}"),
+    Format("figma", API_KEY, r"\bfigd_[A-Za-z0-9_-]{38,}"),
+    Format("flyio", API_KEY, r"\b(?:fo1_[A-Za-z0-9_-]{43}|fm[12][ar]?_[A-Za-z0-9+/=]{80,})"),
+    Format("grafana", API_KEY, r"\bgl(?:sa_[A-Za-z0-9]{32}_[0-9a-fA-F]{8}|c_[A-Za-z0-9+/=]{32,400})"),
+    Format("groq", API_KEY, r"\bgsk_[A-Za-z0-9]{48,56}"),
+    Format("heroku", API_KEY, r"\bHRKU-[A-Za-z0-9_-]{36,64}"),
+    Format("jfrog", API_KEY, r"\bAKCp[A-Za-z0-9]{60,73}"),
+    Format("langsmith", API_KEY, r"\blsv2_(?:pt|sk)_[0-9a-f]{32}_[0-9a-f]{10}"),
+    Format("linear", API_KEY, r"\blin_(?:api|oauth)_[A-Za-z0-9]{32,}"),
+    Format("mailchimp", API_KEY, r"\b[0-9a-f]{32}-us[0-9]{1,2}\b"),
+    Format("newrelic", API_KEY, r"\bNR(?:AK|II|IQ|RA|BR)-[A-Za-z0-9_-]{20,42}"),
+    Format("netlify", API_KEY, r"\bnf[pou]_[A-Za-z0-9]{36,40}"),
+    Format("notion", API_KEY, r"\b(?:ntn_[A-Za-z0-9]{40,}|secret_[A-Za-z0-9]{43})"),
+    Format("nuget", API_KEY, r"\boy2[a-z0-9]{43}"),
+    Format(
+        "onepassword",
+        API_KEY,
+        r"\bA3-[A-Z0-9]{6}-(?:[A-Z0-9]{11}|[A-Z0-9]{6}-[A-Z0-9]{5})-[A-Z0-9]{5}-[A-Z0-9]{5}-[A-Z0-9]{5}",
+    ),
+    Format("paypal", TOKEN, r"\baccess_token\$(?:production|sandbox)\$[0-9a-z]{16}\$[0-9a-f]{32}"),
+    Format("perplexity", API_KEY, r"\bpplx-[A-Za-z0-9]{40,56}"),
+    Format("planetscale", API_KEY, r"\bpscale_(?:tkn|oauth|pw)_[A-Za-z0-9=._-]{32,64}"),
+    Format("postman", API_KEY, r"\bPMAK-[0-9a-f]{24}-[0-9a-f]{34}"),
+    Format("pulumi", API_KEY, r"\bpul-[0-9a-f]{40}"),
+    Format("replicate", API_KEY, r"\br8_[A-Za-z0-9]{37}"),
+    Format("rubygems", API_KEY, r"\brubygems_[0-9a-f]{48}"),
+    Format("sentry", API_KEY, r"\bsntry[su]_[A-Za-z0-9+/=_-]{40,}"),
+    Format("shippo", API_KEY, r"\bshippo_(?:live|test)_[0-9a-f]{40}"),
+    Format("supabase", API_KEY, r"\bsb(?:p_[0-9a-f]{40}|_secret_[A-Za-z0-9_-]{20,})"),
+    Format(
+        "teams-webhook",
+        API_KEY,
+        r"\.webhook\.office\.com/webhookb2/[0-9a-f-]{36}@[0-9a-f-]{36}/IncomingWebhook/[0-9a-f]{32}",
+    ),
+    Format("tencent", API_KEY, r"\bAKID[A-Za-z0-9]{32}"),
+    Format("terraform", TOKEN, r"\b[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=-]{60,70}"),
+    Format("typeform", API_KEY, r"\btfp_[A-Za-z0-9_.=-]{59}"),
+    Format("xai", API_KEY, r"\bxai-[A-Za-z0-9]{60,90}"),
     # What many vendors copied from Stripe: a prefix, the environment, then the secret.
     Format("vendor", API_KEY, rf"\b[a-z][a-z0-9]{{1,15}}_(?:live|test|prod|sandbox)_[A-Za-z0-9]{{16,}}{_END}"),
     Format("jwt", TOKEN, r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*", is_jwt),
