@@ -11,7 +11,7 @@ from dlp.core.label import DataClass
 from dlp.core.message import Kind, Message, Part
 from dlp.core.ports import Asked, Hits, Pattern, SessionVault
 from dlp.hooks.spec import hookimpl
-from dlp_presidio import look, own
+from dlp_presidio import keys, look, own
 from dlp_presidio.model import PACKAGE, Model, model_path, worth_reading
 from dlp_presidio.refined import refined
 from dlp_presidio.words import context_words, person_score
@@ -76,7 +76,7 @@ def configure(settings: Mapping[str, object]) -> None:
 @hookimpl
 def patterns() -> Iterable[Pattern]:
     """Say where Presidio's recognizers may match, and whether the model has to see everything."""
-    return look.patterns(ner=_current().ner) + ([] if _current().presidio_only else own.patterns())
+    return look.patterns(ner=_current().ner) + ([] if _current().presidio_only else own.patterns() + keys.patterns())
 
 
 @hookimpl
@@ -94,6 +94,9 @@ def classify(message: Message, hits: Hits, asked: Asked) -> Iterator[Finding]:
             if finding.data_class == "STREET_ADDRESS":
                 streets.setdefault(part.text, []).append((finding.start, finding.end))
             yield finding
+        if part.kind is not Kind.KEY:
+            for entity, sure in keys.found(set(its), part.name, part.text):
+                yield Finding(index, 0, len(part.text), DataClass(entity), "dlp_presidio/key", sure)
         if "PERSON.leaf" in its and part.kind is Kind.TEXT and (score := person_score(part.name, part.path, part.text)):
             yield _finding(index, "PERSON", 0, len(part.text), score, "key")
         if not _MODELLED.isdisjoint(its) and part.kind is not Kind.NUMBER and worth_reading(part.text):
@@ -168,7 +171,7 @@ def _worth_running(its: Mapping[str, set[int]], words: tuple[str, ...], text: st
     lowered = ""
     for pattern, ends in its.items():
         entity, _, kind = pattern.partition(".")
-        if kind in ("context", "model", *own.KINDS) or entity == "PERSON":
+        if kind in ("context", "model", "named", *own.KINDS) or entity == "PERSON":
             continue
         if asked is not None and entity not in asked:
             continue
