@@ -113,10 +113,8 @@ def forget() -> None:
     from dlp_presidio import phones  # noqa: PLC0415
 
     for kept in vars(phones).values():
-        if (
-            hasattr(kept, "cache_clear")
-            and getattr(kept, "cache_parameters", dict)().get("maxsize") == phones.REMEMBERED
-        ):
+        parameters: Callable[[], dict[str, object]] | None = getattr(kept, "cache_parameters", None)
+        if parameters is not None and parameters()["maxsize"] == phones.REMEMBERED:
             kept.cache_clear()
 
 

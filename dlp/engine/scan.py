@@ -163,7 +163,7 @@ class Scanner:
                 return []
             if self._odd in seen and any(map(_matters, text)):
                 return [(-1, number) for number in known[self._odd]]
-            return [(-1, number) for number in sorted(seen) if number in known and number != self._odd]
+            return [(-1, number) for number in sorted(set(seen)) if number in known and number != self._odd]
         ends: list[tuple[int, int]] = []
         self._compiled.all(surface).scan(surface, match_event_handler=_note_end, context=ends)
         ends = [(end if number not in self._somewhere else -1, number) for end, number in ends if number in known]
@@ -195,20 +195,20 @@ class Scanner:
         return found
 
 
-def _note(pattern: int, _start: int, _end: int, _flags: int, seen: list[int]) -> None:
+def _note(pattern: int, _start: int, _end: int, _flags: int, seen: Any) -> None:
     seen.append(pattern)
 
 
-def _note_end(pattern: int, _start: int, end: int, _flags: int, ends: list[tuple[int, int]]) -> None:
+def _note_end(pattern: int, _start: int, end: int, _flags: int, ends: Any) -> None:
     ends.append((end, pattern))
 
 
 class _Compiled:
     """The databases of a set of patterns.
 
-    There are two for text that is ASCII, which most is and whose automata are a third as large, and two for any UTF-8.
-    Of each, one says only once that a pattern matches, which spares a call into Python for every further match, and one
-    says where every match ends.
+    One is for any UTF-8; two are for text that is ASCII, which most is and whose automata are a third as large. Of
+    these one says only once that a pattern matches, which spares a call into Python for every further match. What
+    Hyperscan compiles for one but not for another may match anywhere.
     """
 
     def __init__(self, owners: Sequence[tuple[str, Pattern]], cache: Path | None) -> None:
@@ -233,14 +233,12 @@ class _Compiled:
         ascii_ = [one for one in ascii_ if one[0] in numbers]
         self._ascii_all, own = _database(ascii_, 0, cache)
         ascii_ = [one for one in ascii_ if one[0] in own]
-        unicode = [one for one in unicode if one[0] in own]
-        self._ascii_once, own = _database(ascii_, hyperscan.HS_FLAG_SINGLEMATCH, cache)
-        self._once, numbers = _database([one for one in unicode if one[0] in own], hyperscan.HS_FLAG_SINGLEMATCH, cache)
+        self._ascii_once, numbers = _database(ascii_, hyperscan.HS_FLAG_SINGLEMATCH, cache)
         self.numbers = numbers - {odd}
 
     def once(self, surface: bytes) -> hyperscan.Database:
-        """Return what reports each pattern at most once."""
-        return self._ascii_once if surface.isascii() else self._once
+        """Return what reports each pattern at most once, as far as the text is ASCII."""
+        return self._ascii_once if surface.isascii() else self._all
 
     def all(self, surface: bytes) -> hyperscan.Database:
         """Return what reports every end of every match."""
