@@ -549,6 +549,7 @@ def test_a_fact_that_is_stated_twice_unreadably_or_not_at_all_is_unknown():
     [
         Part("/F", "b"),
         Part("/f ", "b"),
+        Part("/ f", "b"),
         Part("/\uff46", "b"),
         Part("/f[]", "b"),
         Part("/F/0", "b"),
