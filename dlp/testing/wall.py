@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from dlp.adapters import http_head
 from dlp.core.errors import DlpError
 from dlp.core.finding import Finding
 from dlp.core.message import Direction, Endpoint, Fact, Message
@@ -152,6 +153,12 @@ class Wall:
         endpoint, authority, target = _endpoint(method, url)
         raw, content = _content(json, body, content_type)
         headers = [*headers, *content]
+        if http_head.read_request(tuple(headers), b"HTTP/1.1").objection is http_head.OVERRIDE:
+            told = http_head.OVERRIDE
+            call = Call(session, "0" * 32)
+            return Crossing(
+                self.engine.refuse(call, Direction.OUTBOUND, told.kind, told.title, told.detail, endpoint=endpoint)
+            )
         head = read_request_head(method, authority, target, headers)
         return self._cross(session, Direction.OUTBOUND, endpoint, head, raw, headers)
 

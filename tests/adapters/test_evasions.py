@@ -17,7 +17,8 @@ import requests
 
 from dlp.core.message import Direction, Message, Part
 from dlp.core.outcome import Forward
-from dlp.engine.pipeline import Call, Classify, Hold
+from dlp.engine.pipeline import Classify, Hold
+from dlp.engine.work import Call
 from dlp.testing.wall import Wall
 
 
@@ -237,3 +238,10 @@ def test_messages_wait_for_the_classifiers_each_in_the_queue_of_its_session(worl
         for session in ("s1", "s2"):
             assert b" 200 " in get_as(client, session)
     assert queues == ["s1", "s1", "s2", "s2"]
+
+
+@pytest.mark.parametrize("name", [b"X-HTTP-Method-Override", b"x_original_url"])
+def test_a_wall_without_sockets_refuses_what_overrides_the_request_line_as_well(name: bytes):
+    wall = Wall(PAY)
+    sent = wall.send(wall.open(), "GET https://api.test/hr/1", headers=[(name, b"/hr/1/pay")])
+    assert sent.refusal.kind == "protocol"
