@@ -28,8 +28,9 @@ from dlp.config import Limits
 from dlp.core.errors import DlpError
 from dlp.core.outcome import Outcome
 from dlp.core.ports import Clock, Random
-from dlp.engine.pipeline import Call, Engine, Hold, Run, Wait
+from dlp.engine.pipeline import Engine, Hold, Run, Wait
 from dlp.engine.sessions import SessionInfo
+from dlp.engine.work import Call
 
 
 class HttpProxy:

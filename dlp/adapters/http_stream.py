@@ -57,8 +57,9 @@ from dlp.core.errors import ParseError
 from dlp.core.message import Direction, Endpoint, Message
 from dlp.core.outcome import Outcome, Refuse
 from dlp.core.policy import decoded_path, fields_of
-from dlp.engine.pipeline import Call, Engine, Run, Wait
+from dlp.engine.pipeline import Engine, Run, Wait
 from dlp.engine.sessions import SessionInfo
+from dlp.engine.work import Call
 from dlp.wire import body as wire_body
 from dlp.wire import head as wire_head
 from dlp.wire.limits import TooLarge

@@ -10,7 +10,8 @@ from dlp.adapters import refusal
 from dlp.core.outcome import Refuse
 from dlp.core.ports import Clock
 from dlp.engine.approvals import Answer
-from dlp.engine.pipeline import Call, Engine
+from dlp.engine.pipeline import Engine
+from dlp.engine.work import Call
 
 LONGEST_WAIT = 30.0
 """Seconds that one poll may wait."""

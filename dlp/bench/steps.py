@@ -17,14 +17,16 @@ from dlp.core.edit import Edit
 from dlp.core.errors import DlpError
 from dlp.core.message import Direction, Endpoint, Message
 from dlp.core.outcome import Refuse
-from dlp.core.policy import Decision, Flow
+from dlp.core.policy import Decision, Flow, Policy
 from dlp.engine.approvals import Approvals
 from dlp.engine.audit import Audit
 from dlp.engine.classify import ClassifierConfig, build_classifier
+from dlp.engine.delivery import Delivery
 from dlp.engine.keys import create_key, load_key
-from dlp.engine.pipeline import Call, Classify, Engine
+from dlp.engine.pipeline import Classify, Engine
 from dlp.engine.sessions import Sessions
-from dlp.hooks.host import load_host
+from dlp.engine.work import Call, Work
+from dlp.hooks.host import Host, load_host
 from dlp.policy.load import load_policy
 from dlp.stores.sqlite import SqliteStore
 from dlp.wire.body import Body, read_body
@@ -47,12 +49,29 @@ _REQUEST = (
 )
 
 
+class _TimedDelivery(Delivery):
+    """The transform step, noting what it takes."""
+
+    def __init__(self, policy: Policy, host: Host, decide: Any, timed: Any) -> None:
+        super().__init__(policy, host, decide)
+        self._timed = timed
+
+    def outbound(self, work: Work) -> list[Edit]:
+        edits: list[Edit] = self._timed("transform", super().outbound, work)
+        return edits
+
+    def inbound(self, work: Work) -> list[Edit]:
+        edits: list[Edit] = self._timed("transform", super().inbound, work)
+        return edits
+
+
 class _Timed(Engine):
     """The engine, noting what its steps take."""
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
         self.spent = dict.fromkeys(STEPS, 0)
+        self._delivery = _TimedDelivery(self.policy, self.host, self._decide, self.timed)
 
     def timed[**P, T](self, step: str, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Do one piece of work and add what it took to a step."""
@@ -75,12 +94,6 @@ class _Timed(Engine):
 
     def _decide(self, work: Any, flows: Sequence[Flow], reviewed: frozenset[str] = frozenset()) -> Decision:
         return self.timed("decide", super()._decide, work, flows, reviewed)
-
-    def _edit_outbound(self, work: Any) -> list[Edit]:
-        return self.timed("transform", super()._edit_outbound, work)
-
-    def _edit_inbound(self, work: Any) -> list[Edit]:
-        return self.timed("transform", super()._edit_inbound, work)
 
     def _conclude(self, work: Any, decision: Decision) -> Any:
         before = self.spent["transform"]

@@ -24,8 +24,9 @@ from dlp.core.ports import AuditEntry, Store
 from dlp.engine.approvals import Approvals
 from dlp.engine.classify import Classifier
 from dlp.engine.keys import MasterKey
-from dlp.engine.pipeline import Call, Classify, Engine, Run
+from dlp.engine.pipeline import Classify, Engine, Run
 from dlp.engine.sessions import SessionInfo, Sessions
+from dlp.engine.work import Call
 from dlp.hooks.host import Host, load_host
 from dlp.policy.load import load_policy
 from dlp.stores.memory import MemoryStore

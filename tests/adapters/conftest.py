@@ -34,8 +34,8 @@ from dlp.config import Limits
 from dlp.core.message import Direction, Message
 from dlp.core.outcome import Forward, Refuse
 from dlp.engine.approvals import Answer
-from dlp.engine.pipeline import Call
 from dlp.engine.sessions import SessionInfo
+from dlp.engine.work import Call
 
 SESSION, OTHER, SECRET = "s1", "s2", "the-secret"
 

@@ -17,7 +17,8 @@ import requests
 
 from dlp.core.message import Direction, Message, Part
 from dlp.core.outcome import Forward
-from dlp.engine.pipeline import Call, Classify, Hold
+from dlp.engine.pipeline import Classify, Hold
+from dlp.engine.work import Call
 from dlp.testing.wall import Wall
 
 

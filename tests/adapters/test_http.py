@@ -14,7 +14,8 @@ import requests
 from dlp.core.edit import Edit
 from dlp.core.message import Direction, Message
 from dlp.core.outcome import Forward, Refuse
-from dlp.engine.pipeline import Call, Hold
+from dlp.engine.pipeline import Hold
+from dlp.engine.work import Call
 
 SESSION, SECRET = "s1", "the-secret"
 

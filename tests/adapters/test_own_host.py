@@ -8,8 +8,8 @@ import pytest
 
 from dlp.adapters import own_host
 from dlp.engine.approvals import Approvals
-from dlp.engine.pipeline import Call
 from dlp.engine.sessions import SessionInfo
+from dlp.engine.work import Call
 from dlp.stores.memory import MemoryStore
 
 

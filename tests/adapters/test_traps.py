@@ -24,7 +24,7 @@ from dlp.config import Limits
 from dlp.core.edit import Edit
 from dlp.core.message import Direction, Message
 from dlp.core.outcome import Forward, Refuse
-from dlp.engine.pipeline import Call
+from dlp.engine.work import Call
 
 
 def no(_call: Call, message: Message) -> Refuse:

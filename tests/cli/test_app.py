@@ -8,7 +8,7 @@ from dlp.config import Plugin, load_settings
 from dlp.core.errors import ConfigError, PluginError, PolicyError, StoreError
 from dlp.core.message import Direction
 from dlp.engine.audit import read
-from dlp.engine.pipeline import Call
+from dlp.engine.work import Call
 
 from .conftest import Run
 

@@ -12,7 +12,7 @@ from dlp.core.errors import StoreError
 from dlp.core.message import Direction
 from dlp.core.outcome import Forward
 from dlp.core.ports import AuditEntry
-from dlp.engine.pipeline import Call
+from dlp.engine.work import Call
 from dlp.testing.wall import Wall
 
 POLICY = """

@@ -7,9 +7,10 @@ from dlp.core.message import Direction, Message
 from dlp.core.outcome import Forward, Refuse
 from dlp.core.policy import Policy
 from dlp.engine.classify import Classifier
-from dlp.engine.pipeline import Call, Engine, Hold
+from dlp.engine.pipeline import Engine, Hold
 from dlp.engine.reload import accept, accepted, check_rollback, older, reconsider
 from dlp.engine.sessions import SessionInfo
+from dlp.engine.work import Call
 from dlp.stores.memory import MemoryStore
 from dlp.testing.wall import Wall, _endpoint
 from dlp.wire.body import read_body

@@ -5,7 +5,6 @@ from dlp.core.message import Part
 from dlp.engine.scan import Scanner
 from dlp_presidio import own
 
-
 SCANNER = Scanner({"x": own.patterns()})
 
 

@@ -1,0 +1,277 @@
+"""The transform step: what leaves with its values put back, what enters as tokens, and what that adds to the past."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from dlp.core.edit import Edit
+from dlp.core.errors import PolicyError
+from dlp.core.finding import Finding
+from dlp.core.label import DERIVED, OPAQUE, RAW, TOKENISED, DataClass, Label, State
+from dlp.core.message import Kind, Part
+from dlp.core.policy import Decision, Flow, Policy, Verdict, carries_of, facts_of, fields_of, sink_of, source_of
+from dlp.core.token import escapes, lookalikes
+from dlp.engine import combining, rewriting, tracing
+from dlp.engine.matching import decodings, whole_only
+from dlp.engine.tracing import BY_TOKEN
+from dlp.engine.vault import Origin, Vault
+from dlp.engine.work import Work
+from dlp.hooks.host import Host
+
+_MAX_VALUES = 1_000_000
+_SEGMENT = re.compile(r"[^/\\\\?#%;\x00-\x1f]*[^/\\\\?#%;.\x00-\x1f][^/\\\\?#%;\x00-\x1f]*")  # and more than dots
+
+_TELLING = frozenset({"generalise", "mask", "hash"})
+"""Transforms whose result says enough about the value to be followed like one."""
+
+
+class Delivery:
+    """Makes the edits that a decision asks for. Everything it writes is in the store's batch around it."""
+
+    def __init__(self, policy: Policy, host: Host, decide: Callable[[Work, Sequence[Flow]], Decision]) -> None:
+        self.policy = policy
+        self.host = host
+        self._decide = decide
+
+    def outbound(self, work: Work) -> list[Edit]:
+        """Put values back where the rules allow them raw; rewrite what a rule wants rewritten; unescape look-alikes."""
+        self.taint_carried(work)
+        wanted: dict[int, str] = {}
+        for number, finding in enumerate(work.findings):
+            ruling = work.rulings[number]
+            if ruling.verdict is Verdict.TRANSFORM and finding.by != BY_TOKEN:
+                if finding.form != "exact" or finding.data_class == OPAQUE:
+                    raise PolicyError("a rule wants a value rewritten that stands in an encoding; only block can help")
+                wanted[number] = ruling.transform
+        past, upstream = work.past, work.message.endpoint.upstream
+        past.ledger.mark(  # what the session sent there itself, nobody can have issued to it
+            "own",
+            [
+                mark
+                for run in work.runs
+                if run.decoding.text is None and not past.ledger.marked("issued", mark := _mark_of(work, run))
+            ],
+        )
+        edits = self._put_back(work, upstream)
+        spans = rewriting.spans_of(work.parts, work.findings, wanted)
+        replaced = [(span.part, _text(work.parts, span)) for span in spans]
+        for span, (_, text) in zip(spans, replaced, strict=True):
+            if span.transform == "tokenize":
+                labels = {Label(work.findings[n].data_class, RAW, work.findings[n].source) for n in span.findings}
+                work.past.vault.note(text, labels, Origin(work.event, work.path(work.parts[span.part]), "tokenize"))
+            edits.append(Edit(span.part, span.start, span.end, self._transform(work, span, text)))
+        if rewriting.leftovers(work.parts, [edit for edit in edits if edit.end > edit.start], replaced):
+            raise PolicyError("an edited part still holds the value that was to be replaced")
+        if work.past.ledger.any_marked("escaped"):
+            for number, part in work.looked_at:
+                edits += [Edit(number, at, at + 1, "") for at in escapes(part.text)]
+        return edits
+
+    def _put_back(self, work: Work, upstream: str) -> list[Edit]:
+        """Return the edits that put values in the place of their tokens; note the tokens that go out as they are."""
+        tokens: dict[tuple[int, int, int], list[int]] = {}
+        for number, finding in enumerate(work.findings):
+            if finding.by == BY_TOKEN and finding.form == "exact":
+                tokens.setdefault((finding.part, finding.start, finding.end), []).append(number)
+        edits: list[Edit] = []
+        sent: list[bytes] = []
+        exposed: list[bytes] = []
+        for (part, start, end), numbers in tokens.items():
+            known = work.known[numbers[0]]
+            transforms = {r.transform for n in numbers if (r := work.rulings[n]).verdict is Verdict.TRANSFORM}
+            transform = max(transforms, key=rewriting.strictness, default="")
+            if transform == "tokenize":
+                sent.append(_sent_mark(upstream, known.token))
+                continue
+            whole = start == 0 and end == len(work.parts[part].text)
+            if transform:
+                finding = work.findings[numbers[0]]
+                view = _View(work.past.vault, number=known.number)
+                edits.append(Edit(part, start, end, self.host.transform(transform, finding, known.text, view)))
+            else:
+                if rewriting.melts(known.text, work.parts[part].text, start, end):
+                    raise PolicyError("a token stands inside a word; its value would not be known when it comes back")
+                if whole_only(known.text):
+                    exposed.append(_sent_mark(upstream, known.token))
+                work.counts["resolved"] += 1
+                edits.append(Edit(part, start, end, known.text, number=whole and known.number))
+        work.past.ledger.mark("sent", sent)
+        work.past.ledger.mark("exposed", exposed)
+        self._hold_course(work, edits)
+        return edits
+
+    def _hold_course(self, work: Work, edits: Sequence[Edit]) -> None:
+        """Refuse where values that were put back would make the message another one than was judged.
+
+        A token in the path stands for a segment, and one in a name for a field: what is written must have the same
+        destination, the same source, and the same decision.
+        """
+        named = [edit for edit in edits if work.parts[edit.part].kind is Kind.KEY]
+        if named and facts_of(self.policy, work.message.endpoint, inbound=False):
+            raise PolicyError("a token stands in the name of a field, where names decide which destination this is")
+        path = work.message.endpoint.path
+        for edit in edits:
+            part = work.parts[edit.part]
+            if part.path.startswith("url/"):
+                if not edit.text or not _SEGMENT.fullmatch(edit.text):
+                    raise PolicyError("a token stands in the path, and its value is more than one plain segment")
+                path = path.replace(part.text[edit.start : edit.end], edit.text)
+        if path == work.message.endpoint.path:
+            return
+        judged, written = work.message.endpoint, replace(work.message.endpoint, path=path)
+        facts = work.facts | {"path": path}
+        same = (
+            sink_of(self.policy, written, facts) == work.route
+            and source_of(self.policy, written) == source_of(self.policy, judged)
+            and fields_of(self.policy, written) == fields_of(self.policy, judged)
+            and carries_of(self.policy, written) == carries_of(self.policy, judged)
+        )
+        if same and "path" in self.policy.facts_used:
+            before = work.rulings
+            again = Work(work.call, work.message, work.event, work.started, work.past, facts=facts)
+            decided = self._decide(again, work.flows)
+            same = decided.verdict <= Verdict.TRANSFORM and all(
+                (ruling.verdict, ruling.transform) == (before[n].verdict, before[n].transform)
+                for n, ruling in again.rulings.items()
+            )
+        if not same:
+            raise PolicyError("with the values put back, this path is another destination or source than was judged")
+
+    def inbound(self, work: Work) -> list[Edit]:
+        """Rewrite what may not enter as it is, and record what does enter as taint."""
+        past = work.past
+        self.taint_carried(work)
+        wanted: dict[int, str] = {}
+        in_part: dict[int, list[int]] = {}
+        for number, finding in enumerate(work.findings):
+            in_part.setdefault(finding.part, []).append(number)
+            ruling = work.rulings[number]
+            if ruling.verdict is Verdict.TRANSFORM:
+                if finding.data_class == OPAQUE:
+                    raise PolicyError(
+                        "a rule wants something rewritten that cannot be read; only allow or block can help"
+                    )
+                wanted[number] = ruling.transform
+            else:
+                self._enter(work, finding, RAW, _text_of(work.parts, finding))
+                if number in work.inner:
+                    self._enter(work, finding, RAW, work.inner[number])
+        spans = rewriting.spans_of(work.parts, work.findings, wanted)
+        hidden = [span for span in spans if span.transform == "tokenize"]
+        spans += rewriting.repetitions(work.looked_at, hidden, [_text(work.parts, span) for span in hidden])
+        edits = [self._rewrite(work, span, in_part) for span in spans]
+        if rewriting.leftovers(work.parts, edits, [(span.part, _text(work.parts, span)) for span in spans]):
+            raise PolicyError("an edited part still holds the value that was to be replaced")
+        edits += self._escape(work, spans)
+        if work.reading:
+            parts = work.message.parts if work.reading.untrusted else ()
+            combining.note(self.policy, work.reading, parts, spans, past)
+        past.ledger.mark(
+            "issued",
+            [
+                mark
+                for run in work.runs
+                if run.decoding.text is None and not past.ledger.marked("own", mark := _mark_of(work, run))
+            ],
+        )
+        return edits
+
+    def _rewrite(self, work: Work, span: rewriting.Span, in_part: Mapping[int, Sequence[int]]) -> Edit:
+        """Return the edit that keeps a span from entering as it is; record what it becomes."""
+        part, text, vault = work.parts[span.part], _text(work.parts, span), work.past.vault
+        if span.transform == "tokenize":
+            classes = {work.findings[number].data_class for number in span.findings}
+            labels = {Label(data_class, TOKENISED, work.source) for data_class in classes}
+            origin = Origin(work.event, work.path(part), span.transform)
+            vault.note(text, labels, origin, number=part.kind is Kind.NUMBER)
+            for number in span.findings:
+                if number in work.inner:  # what was hidden inside an encoding stays hidden when it comes decoded
+                    vault.note(work.inner[number], labels, origin)
+            new = self._transform(work, span, text)
+        else:
+            new = self._transform(work, span, text)
+            state = rewriting.state_made(span, work.rulings, in_part[span.part])
+            for number in span.findings:
+                self._enter(work, work.findings[number], state, new if span.transform in _TELLING else "", span)
+        work.counts[span.transform] += 1
+        return Edit(span.part, span.start, span.end, new)
+
+    def _enter(self, work: Work, finding: Finding, state: State, text: str, span: rewriting.Span | None = None) -> None:
+        """Record that data enters the sandbox in a state: as taint, and as a value to look for unless `text` is ""."""
+        past = work.past
+        label = Label(finding.data_class, state, finding.source)
+        path = work.path(work.parts[finding.part])
+        origin = Origin(work.event, path, span.transform if span else "")
+        past.ledger.taint(label, origin)
+        if not text or finding.data_class == OPAQUE:
+            return
+        if len(past.vault) < _MAX_VALUES:
+            past.vault.note(text, [label], origin, number=work.parts[finding.part].kind is Kind.NUMBER)
+            for inner in decodings(text):  # a value that enters encoded may leave decoded
+                if inner.text and (inner.start, inner.end) == (0, len(text)):
+                    past.vault.note(inner.text, [label], origin)
+        else:  # memory is bounded without forgetting: what is not tracked as a value is carried by the session
+            past.ledger.mark("coarse", [finding.data_class.encode()])
+
+    def taint_carried(self, work: Work) -> None:
+        """Record what every response of this source reveals something about: when it is asked, and when it answers.
+
+        Once it was asked, whatever comes back tells something, a refusal too.
+        """
+        source = work.source if not work.outbound else source_of(self.policy, work.message.endpoint)
+        for data_class in sorted(work.carries):
+            work.past.ledger.taint(Label(data_class, DERIVED, source), Origin(work.event))
+
+    def _escape(self, work: Work, spans: Sequence[rewriting.Span]) -> list[Edit]:
+        """Return the edits that keep an upstream's token-shaped text from being taken for this session's tokens."""
+        ledger, vault, upstream = work.past.ledger, work.past.vault, work.message.endpoint.upstream
+        edits = []
+        for number, part in work.looked_at:
+            for at, token in lookalikes(part.text):
+                own = token and vault.of_token(token) and ledger.marked("sent", _sent_mark(upstream, token))
+                inside = any(span.part == number and span.start < at <= span.end for span in spans)
+                if not own and not inside:
+                    edits.append(Edit(number, at, at, "~"))
+        if edits:
+            ledger.mark("escaped", [b"yes"])
+            work.counts["escaped"] += len(edits)
+        return edits
+
+    def _transform(self, work: Work, span: rewriting.Span, text: str) -> str:
+        view = _View(work.past.vault, number=work.parts[span.part].kind is Kind.NUMBER)
+        return self.host.transform(span.transform, span.finding, text, view)
+
+
+class _View:
+    """The part of a session's vault that transforms may use; it knows whether the text at hand was a number."""
+
+    __slots__ = ("_number", "_vault")
+
+    def __init__(self, vault: Vault, *, number: bool) -> None:
+        self._vault = vault
+        self._number = number
+
+    def tokenise(self, data_class: DataClass, text: str, *, number: bool = False) -> str:
+        """Return the session's token for a value."""
+        return self._vault.tokenise(data_class, text, number=number or self._number)
+
+    def digest(self, text: str) -> str:
+        """Return a keyed hash of `text` in hex."""
+        return self._vault.digest(text)
+
+
+def _text(parts: Sequence[Part], span: rewriting.Span) -> str:
+    return parts[span.part].text[span.start : span.end]
+
+
+def _text_of(parts: Sequence[Part], finding: Finding) -> str:
+    return parts[finding.part].text[finding.start : finding.end]
+
+
+def _mark_of(work: Work, run: tracing.Encoded) -> bytes:
+    text = work.parts[run.part].text[run.decoding.start : run.decoding.end]
+    return tracing.issued_mark(work.past, work.message.endpoint.upstream, text)
+
+
+def _sent_mark(upstream: str, token: str) -> bytes:
+    return f"{upstream} {token}".encode()

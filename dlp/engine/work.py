@@ -1,0 +1,89 @@
+"""What is known of one message on its way through the pipeline; each step adds to it."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from dlp.core.finding import Finding
+from dlp.core.label import SANDBOX, DataClass
+from dlp.core.message import Direction, Fact, Kind, Message, Part
+from dlp.core.policy import Flow, Route, Ruling
+from dlp.engine import combining, tracing
+from dlp.engine.past import Past
+from dlp.engine.sessions import SessionInfo
+from dlp.engine.vault import Known
+
+_NOWHERE = Route(SANDBOX, None)
+
+
+@dataclass(slots=True)
+class Call:
+    """One exchange through the wall: a request and its answer. `event` is the last decision made on it."""
+
+    session: SessionInfo
+    trace: str
+    sandbox_trace: str = ""
+    event: str = ""
+
+
+@dataclass
+class Work:
+    """What is known of one message so far; each step adds to it."""
+
+    call: Call
+    message: Message
+    event: str
+    started: float
+    past: Past
+    facts: dict[str, Fact] = field(default_factory=dict)
+    source: str = SANDBOX
+    fields: Sequence[tuple[DataClass, Callable[[str], bool]]] = ()
+    carries: frozenset[DataClass] = frozenset()
+    reading: combining.Reading = combining.NOTHING_NEW
+    route: Route = _NOWHERE
+    parts: tuple[Part, ...] = ()
+    looked_at: list[tuple[int, Part]] = field(default_factory=list)
+    traced: list[tuple[int, Part]] = field(default_factory=list)  # those that may hold what the session knows
+    findings: list[Finding] = field(default_factory=list)
+    known: dict[int, Known] = field(default_factory=dict)
+    inner: dict[int, str] = field(default_factory=dict)  # by number of the finding: what an encoded run held
+    flows: list[Flow] = field(default_factory=list)
+    opaque: bool = False
+    runs: list[tracing.Encoded] = field(default_factory=list)
+    rulings: dict[int, Ruling] = field(default_factory=dict)  # by number of the finding
+    counts: Counter[str] = field(default_factory=Counter)
+    approval: str = ""
+    reviewed: tuple[str, ...] = ()
+
+    @cached_property
+    def disguised(self) -> frozenset[str]:
+        """Keys in which something was found: no path that leads through one is recorded as it is."""
+        labelled = {finding.part for finding in self.findings}
+        return frozenset(part.text for number, part in self.looked_at if number in labelled and part.kind is Kind.KEY)
+
+    def path(self, part: Part) -> str:
+        """Return a part's path as it may be recorded."""
+        return tracing.shown_path(part.path, self.disguised)
+
+    @property
+    def upstream(self) -> str:
+        """The upstream as it may be recorded: a host that no destination names, or with a label in it, is masked."""
+        upstream = self.message.endpoint.upstream
+        in_host = any(self.parts[finding.part].path.startswith("host/") for finding in self.findings)
+        named = self.route.sink is not None and not in_host
+        return upstream if named else tracing.shown_upstream(upstream, self.past)
+
+    @property
+    def labelled(self) -> Mapping[str, Sequence[str]]:
+        """The texts in which something was found, by the path of their part."""
+        found: dict[str, list[str]] = {}
+        for finding in self.findings:
+            part = self.parts[finding.part]
+            found.setdefault(part.path, []).append(part.text[finding.start : finding.end])
+        return found
+
+    @cached_property
+    def outbound(self) -> bool:
+        """Whether the message leaves the sandbox."""
+        return self.message.direction is Direction.OUTBOUND
