@@ -52,7 +52,7 @@ def worth_reading(text: str) -> bool:
 class Model:
     """A loaded model and what it said about short texts."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | str) -> None:
         import spacy  # noqa: PLC0415  0.6 s, needed only where a model is used
 
         self._nlp: Any = spacy.load(path, exclude=["tagger", "parser", "senter", "attribute_ruler", "lemmatizer"])

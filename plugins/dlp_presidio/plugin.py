@@ -2,7 +2,8 @@
 
 import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dlp.core.errors import ConfigError
@@ -11,7 +12,7 @@ from dlp.core.label import DataClass
 from dlp.core.message import Kind, Message, Part
 from dlp.core.ports import Asked, Hits, Pattern, SessionVault
 from dlp.hooks.spec import hookimpl
-from dlp_presidio import keys, look, own
+from dlp_presidio import chosen, keys, look, own
 from dlp_presidio.model import PACKAGE, Model, model_path, worth_reading
 from dlp_presidio.refined import refined
 from dlp_presidio.words import context_words, person_score
@@ -25,6 +26,7 @@ format with a context word mostly 0.75 to 0.85, a format alone 0.4 to 0.6."""
 
 _FLOOR = {Confidence.LOW: 0.0, Confidence.MEDIUM: MEDIUM, Confidence.HIGH: HIGH}
 _LANGUAGES = ("en",)
+_KNOWN = ("allow", "engine", "exclude", "languages", "min_score", "model", "ner", "presidio_only", "recognizers")
 _NER = ("auto", "on", "off")
 _MODELLED = frozenset(f"{entity}.model" for entity in look.MODELLED)
 
@@ -37,6 +39,11 @@ class Settings:
     language: str = "en"
     least: float = 0.35
     presidio_only: bool = False
+    engine: str = "spacy"
+    model: Path | str | None = None
+    recognizers: Path | None = None
+    custom: tuple[Pattern, ...] = ()
+    exceptions: chosen.Exceptions = field(default_factory=chosen.Exceptions)
 
 
 _settings: list[Settings] = []
@@ -44,21 +51,23 @@ _settings: list[Settings] = []
 
 @hookimpl
 def configure(settings: Mapping[str, object]) -> None:
-    """Take `ner` (auto, on, off), `languages` and `min_score`.
+    """Take `ner` (auto, on, off), `languages`, `min_score`, and what `chosen` reads.
+
+    `recognizers` is a file in Presidio's own YAML, `allow` and `exclude` take values away, `model` and `engine` choose
+    who looks for names, `presidio_only` leaves out all that Presidio does not do.
 
     `min_score` leaves out what scores less; 0.35 drops the formats that Presidio itself gives next to no weight (any
     nine digits may be a social security number) unless a context word supports them.
     """
-    if unknown := sorted(set(settings) - {"ner", "languages", "min_score"}):
-        raise ConfigError(
-            f"plugin dlp_presidio: unknown setting {', '.join(unknown)}; known: languages, min_score, ner"
-        )
+    if unknown := sorted(set(settings) - set(_KNOWN)):
+        raise ConfigError(f"plugin dlp_presidio: unknown setting {', '.join(unknown)}; known: {', '.join(_KNOWN)}")
     ner = settings.get("ner", "auto")
     if isinstance(ner, bool):  # YAML 1.1 habits: `ner: on` arrives as text, `ner: true` does not
         ner = "on" if ner else "off"
     if ner not in _NER:
         raise ConfigError(f"plugin dlp_presidio: ner: expected one of {', '.join(_NER)}, got {ner!r}")
-    path = model_path()
+    engine = chosen.check_engine(settings)
+    path = chosen.model_place(settings, model_path())
     if ner == "on" and path is None:
         raise ConfigError(
             f"plugin dlp_presidio: ner: on, but the package {PACKAGE.replace('_', '-')} is not installed; "
@@ -70,18 +79,46 @@ def configure(settings: Mapping[str, object]) -> None:
     least = settings.get("min_score", 0.35)
     if isinstance(least, bool) or not isinstance(least, int | float) or not 0 <= least <= 1:
         raise ConfigError(f"plugin dlp_presidio: min_score: expected a number from 0 to 1, got {least!r}")
-    _settings[:] = [Settings(ner != "off" and path is not None, "en", float(least))]
+    only = settings.get("presidio_only", False)
+    if not isinstance(only, bool):
+        raise ConfigError(f"plugin dlp_presidio: presidio_only: expected true or false, got {only!r}")
+    file = settings.get("recognizers")
+    if file is not None and not isinstance(file, str):
+        raise ConfigError(f"plugin dlp_presidio: recognizers: expected a file, got {type(file).__name__}")
+    custom = chosen.custom_patterns(chosen.custom_recognizers(Path(file))) if file else []
+    _settings[:] = [
+        Settings(
+            ner != "off" and path is not None,
+            "en",
+            float(least),
+            only,
+            engine,
+            path,
+            Path(file) if file else None,
+            tuple(custom),
+            chosen.exceptions(settings),
+        )
+    ]
 
 
 @hookimpl
 def patterns() -> Iterable[Pattern]:
     """Say where Presidio's recognizers may match, and whether the model has to see everything."""
-    return look.patterns(ner=_current().ner) + ([] if _current().presidio_only else own.patterns() + keys.patterns())
+    return [*look.patterns(ner=_current().ner), *_current().custom] + (
+        [] if _current().presidio_only else own.patterns() + keys.patterns()
+    )
 
 
 @hookimpl
 def classify(message: Message, hits: Hits, asked: Asked) -> Iterator[Finding]:
     """Report Presidio's entities, under their own names (`EMAIL_ADDRESS`); a policy maps them to classes."""
+    excepted = _current().exceptions
+    for one in _classified(message, hits, asked):
+        if not excepted.cover(one.data_class, message.parts[one.part].text[one.start : one.end]):
+            yield one
+
+
+def _classified(message: Message, hits: Hits, asked: Asked) -> Iterator[Finding]:
     parts = message.parts
     wanted: dict[int, dict[str, set[int]]] = {}
     for hit in hits:
@@ -112,7 +149,9 @@ def _recognized(index: int, part: Part, its: Mapping[str, set[int]], asked: Aske
         if score >= settings.least:
             yield _finding(index, entity, start, end, score, by)
     if wanted := _worth_running(its, words, part.text, asked):
-        results = _recognizers(settings.language).results(part.text, wanted, words, least=settings.least)
+        results = _recognizers(settings.language, settings.recognizers).results(
+            part.text, wanted, words, least=settings.least
+        )
         for result in results:
             if asked is not None and result.score < _FLOOR[asked[result.entity]]:
                 continue
@@ -125,7 +164,9 @@ def _modelled(
     """Report what the model sees in each distinct text, in every part that has it."""
     settings = _current()
     least = settings.least
-    for (text, indices), said in zip(wanted.items(), _model().spans(list(wanted)), strict=True):
+    for (text, indices), said in zip(
+        wanted.items(), _model(settings.engine, settings.model).spans(list(wanted)), strict=True
+    ):
         spans = said if settings.presidio_only else refined(text, said, streets.get(text, ()))
         for index in indices:
             for entity, start, end, score in spans:
@@ -150,15 +191,16 @@ def _current() -> Settings:
 
 
 @functools.cache
-def _recognizers(language: str) -> "Recognizers":
+def _recognizers(language: str, custom: Path | None) -> "Recognizers":
     from dlp_presidio.recognize import Recognizers  # noqa: PLC0415  1.3 s, and not at start
 
-    return Recognizers(language)
+    return Recognizers(language, chosen.custom_recognizers(custom) if custom else ())
 
 
 @functools.cache
-def _model() -> Model:
-    path = model_path()
+def _model(engine: str, path: Path | str | None) -> Model | chosen.EngineModel:
+    if engine != "spacy":
+        return chosen.EngineModel(engine, Path(str(path)))
     if path is None:
         msg = f"the package {PACKAGE} was there at start and is gone"
         raise FileNotFoundError(msg)

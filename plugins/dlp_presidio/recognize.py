@@ -48,14 +48,14 @@ class Result:
 class Recognizers:
     """Presidio's recognizers for a language, by entity."""
 
-    def __init__(self, language: str) -> None:
+    def __init__(self, language: str, custom: Iterable[Any] = ()) -> None:
         _quiet()
         _offline()
         registry = RecognizerRegistryProvider(
             registry_configuration={"supported_languages": [language]}
         ).create_recognizer_registry()
         self._by_entity: dict[str, list[_Runner]] = {}
-        for recognizer in registry.recognizers:
+        for recognizer in (*registry.recognizers, *custom):
             if not isinstance(recognizer, SpacyRecognizer):
                 for entity in recognizer.supported_entities:
                     self._by_entity.setdefault(entity, []).append(_Runner(recognizer))
