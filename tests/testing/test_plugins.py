@@ -14,8 +14,12 @@ def plugin_of(*patterns: Pattern) -> types.ModuleType:
     module = types.ModuleType("tried")
     module.patterns = hookimpl(lambda: patterns)
 
-    def classify(message, hits):  # noqa: ANN001, ANN202, ARG001  as a plugin's author writes it
-        return [Finding(hit.part, hit.end - 1, hit.end, "X", "x") for hit in hits]
+    def classify(message, hits):  # noqa: ANN001, ANN202  as a plugin's author writes it
+        return [
+            Finding(hit.part, at, at + 1, "X", "x")
+            for hit in hits
+            if (at := message.parts[hit.part].text.find("x")) >= 0
+        ]
 
     module.classify = hookimpl(classify)
     return module

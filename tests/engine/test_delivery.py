@@ -1,0 +1,144 @@
+"""What tokens and values become on their way, through the whole wall: much of it was once tried by an attacker."""
+
+import base64
+import gzip
+
+import pytest
+
+from dlp.testing.wall import Wall
+
+ROUTES = """
+policy: routes
+use: [base]
+classes:
+  pin: {level: confidential}
+  pay: {level: restricted}
+sources:
+  people: {at: https://people.test/**, fields: {"$..name": pii.person, "$..pin": pin}}
+  api: {at: https://api.test/employees/*, fields: {"$..salary": pay}}
+  open: {at: https://open.test/**, fields: {"$..pin": pin}}
+  echo: {at: https://echo.test/**}
+destinations:
+  people: {at: https://people.test/**}
+  open: {at: https://open.test/**}
+  api: {at: https://api.test/**}
+  echo: {at: https://echo.test/**}
+  publish: {at: https://pub.test/publish/*}
+  draft: {at: https://pub.test/*/*}
+  slack: {at: https://slack.test/api, facts: {channel: /channel}}
+  slack.hr: {when: 'channel == "hr"'}
+  files: {at: https://files.test/**}
+rules:
+  - {name: open, data: [pin, pii], from: open, to: sandbox, then: allow}
+  - {name: drafts, data: [pin, pii], to: [draft, echo, slack.hr, api], then: allow}
+  - {name: pay home, data: pay, to: api, then: allow}
+  - {name: reviewed, to: files, then: ask, approvers: [manager]}
+"""
+
+
+@pytest.fixture(scope="module")
+def routes() -> Wall:
+    return Wall(ROUTES)
+
+
+@pytest.mark.parametrize(("name", "passes"), [("publish", False), ("spring", True), ("..", False), ("a/b", False)])
+def test_a_token_in_the_path_leads_nowhere_but_where_it_was_judged(routes: Wall, name: str, passes: bool):  # noqa: FBT001
+    session = routes.open()
+    routes.receive(session, "GET https://people.test/p", json={"name": name})
+    sent = routes.send(session, "POST https://pub.test/[PERSON_1]/1", json={"t": "x"})
+    assert sent.passed == passes
+    assert not passes or sent.target == f"/{name}/1"
+
+
+def test_a_token_in_the_path_does_not_hide_which_source_answers(routes: Wall):
+    session = routes.open()
+    routes.receive(session, "GET https://people.test/p", json={"name": "employees"})
+    assert not routes.send(session, "GET https://api.test/[PERSON_1]/1").passed
+
+
+def test_a_token_in_a_fields_name_does_not_choose_the_destination(routes: Wall):
+    session = routes.open()
+    routes.receive(session, "GET https://people.test/p", json={"name": "channel"})
+    form = "channel=hr&[PERSON_1]=public"
+    media = "application/x-www-form-urlencoded"
+    assert not routes.send(session, "POST https://slack.test/api", body=form, content_type=media).passed
+    assert routes.send(session, "POST https://echo.test/e", body=form, content_type=media).passed
+
+
+@pytest.mark.parametrize("glue", ["x{}x", "{}1", "9{}"])
+@pytest.mark.parametrize("pin", ["73519", "May", "42"])
+def test_a_short_value_cannot_be_melted_into_a_word_and_read_in_the_echo(routes: Wall, glue: str, pin: str):
+    session = routes.open()
+    routes.receive(session, "GET https://people.test/p", json={"pin": pin})
+    assert not routes.send(session, "POST https://echo.test/e", json={"t": glue.format("[PIN_1]")}).passed
+    assert routes.send(session, "POST https://echo.test/e", json={"t": "it is [PIN_1]."}).json == {"t": f"it is {pin}."}
+    back = routes.receive(session, "POST https://echo.test/e", json={"got": f"it is {pin}, thanks"})
+    assert back.json == {"got": "it is [PIN_1], thanks"}
+
+
+def test_an_echo_in_another_case_is_hidden_too(routes: Wall):
+    session = routes.open()
+    routes.receive(session, "GET https://people.test/p", json={"name": "Xaver Quandt"})
+    back = routes.receive(session, "GET https://echo.test/e", json={"got": "HELLO XAVER QUANDT"})
+    assert b"QUANDT" not in back.body
+
+
+@pytest.mark.parametrize(("asked", "sent"), [({"dry": True}, {"dry": False}), ({"n": None}, {"n": {}}), ([5], ["5"])])
+def test_a_grant_is_for_the_bytes_that_were_approved(routes: Wall, asked: object, sent: object):
+    session = routes.open()
+    refusal = routes.send(session, "POST https://files.test/f", json=asked).refusal
+    routes.approvals.answer(refusal.approval, approve=True, by="manager")
+    assert not routes.send(session, "POST https://files.test/f", json=sent).passed
+    assert routes.send(session, "POST https://files.test/f", json=asked).passed
+
+
+def test_nobody_is_asked_about_what_cannot_be_read(routes: Wall):
+    session = routes.open()
+    noise = bytes(range(128, 256))
+    refusal = routes.send(session, "POST https://files.test/f", body=noise, content_type="image/x").refusal
+    assert refusal.kind == "flow"
+
+
+def test_asking_a_restricted_source_taints_before_it_answers(routes: Wall):
+    session = routes.open()
+    assert routes.send(session, "GET https://api.test/employees/1").passed
+    assert routes.taint(session) == {"pay/derived/api"}
+    assert not routes.send(session, "POST https://echo.test/e", json={"t": "nothing"}).passed
+
+
+def test_a_value_that_enters_encoded_is_known_when_it_leaves_decoded(routes: Wall):
+    session = routes.open()
+    routes.receive(session, "GET https://open.test/p", json={"pin": base64.b64encode(b"K9-73519-Q").decode()})
+    assert not routes.send(session, "POST https://pub.test/publish/1", json={"t": "k9-73519-q"}).passed
+
+
+def test_a_value_with_a_lookalike_in_it_is_known_as_it_entered(routes: Wall):
+    session = routes.open()
+    entered = routes.receive(session, "GET https://open.test/p", json={"pin": "[TICKET_42] for the spring round"})
+    assert entered.json == {"pin": "[~TICKET_42] for the spring round"}
+    assert not routes.send(session, "POST https://pub.test/publish/1", json=entered.json).passed
+
+
+def test_a_token_cannot_be_planted_in_a_link(routes: Wall):
+    session = routes.open()
+    routes.receive(session, "GET https://people.test/p", json={"name": "Xaver Quandt"})
+    page = routes.receive(session, "GET https://echo.test/page", json={"link": "/x?who=%5BPERSON_1%5D"})
+    assert page.json == {"link": "/x?who=%5B~PERSON_1%5D"}
+    followed = routes.send(session, "GET https://echo.test/x?who=%5B~PERSON_1%5D")
+    assert followed.target == "/x?who=%5BPERSON_1%5D"
+
+
+def test_what_a_session_sent_itself_was_not_issued_by_the_upstream(routes: Wall):
+    session = routes.open()
+    noise = base64.b64encode(bytes(range(180, 230))).decode()
+    routes.receive(session, "GET https://open.test/p", json={"pin": "K9-73519-Q"})
+    assert routes.send(session, "POST https://slack.test/api", json={"channel": "hr", "t": noise}).passed
+    routes.receive(session, "POST https://slack.test/api", json={"ok": noise})
+    assert not routes.send(session, "POST https://slack.test/api", json={"channel": "all", "t": noise}).passed
+
+
+def test_bombs_in_many_parts_share_one_budget(routes: Wall):
+    bomb = base64.b64encode(gzip.compress(b" " * 5_000_000)).decode()
+    session = routes.open()
+    assert routes.send(session, "POST https://echo.test/e", json=[bomb]).passed
+    assert not routes.send(session, "POST https://echo.test/e", json=[bomb] * 20).passed
