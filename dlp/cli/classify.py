@@ -76,7 +76,8 @@ def _values(file: Path, wanted: list[str], rows: list[int]) -> Iterator[str]:
             header = next(reader, [])
             if missing := [column for column in wanted if column not in header]:
                 raise ConfigError(
-                    f"{file}:1: --columns: there is no column {', '.join(missing)}; known: {', '.join(header) or 'none'}"
+                    f"{file}:1: --columns: there is no column {', '.join(missing)}; "
+                    f"known: {', '.join(header) or 'none'}"
                 )
             places = [header.index(column) for column in wanted]
             for row in reader:

@@ -20,7 +20,10 @@ from dlp.core.errors import DlpError, ParseError, StoreError
 OK, USAGE, INTERNAL = 0, 2, 3
 ALL = (OK, FINDINGS, USAGE, INTERNAL)
 
-GROUPS = ("init", "up", "doctor", "session", "approvals", "rules", "scan", "classify", "audit", "ca", "plugins", "bench")
+GROUPS = (
+    *("init", "up", "doctor", "session", "approvals", "rules"),
+    *("scan", "classify", "audit", "ca", "plugins", "bench"),
+)
 """The groups, each the module of that name in this package, but for `up`: in the order of a first day's work."""
 
 _MODULES = {"up": "serve"}
