@@ -11,6 +11,9 @@ from functools import lru_cache
 from dlp.core.finding import Confidence
 from dlp.core.ports import Pattern
 
+SCORE = 0.85
+"""What a key with a value of the right form counts for, as Presidio counts."""
+
 _DIGITS = r"[0-9Xx*][0-9Xx* .-]{2,24}"
 _NUMBER = r"[A-Za-z]{0,5}[ -]?[0-9][A-Za-z0-9 ./-]{2,30}"
 _MONEY = r"(?:[A-Z]{3}|[$\u20ac\u00a3\u00a5])?[ ]?-?[0-9][0-9., '\u2019]*[ ]?(?:[A-Z]{3}|[$\u20ac\u00a3\u00a5]|[kKM])?"

@@ -132,7 +132,7 @@ def _classified(message: Message, hits: Hits, asked: Asked) -> Iterator[Finding]
                 streets.setdefault(part.text, []).append((finding.start, finding.end))
             yield finding
         if part.kind is not Kind.KEY:
-            for entity, sure in keys.found(set(its), part.name, part.text):
+            for entity, sure in keys.found(set(its), part.name, part.text) if _current().least <= keys.SCORE else ():
                 yield Finding(index, 0, len(part.text), DataClass(entity), "dlp_presidio/key", sure)
         if "PERSON.leaf" in its and part.kind is Kind.TEXT and (score := person_score(part.name, part.path, part.text)):
             yield _finding(index, "PERSON", 0, len(part.text), score, "key")
