@@ -116,4 +116,5 @@ def _entity(name: str) -> tuple[Key, re.Pattern[str]] | None:
 
 
 def _loose(name: str) -> str:
-    return name.replace("_", "[^A-Za-z0-9]{0,2}")
+    # A key ends with what it says: `tin` is looked for in `tax_tin`, and not in `waiting`.
+    return "(?:" + name.replace("_", "[^A-Za-z0-9]{0,2}") + r")(?:\b|_)"
