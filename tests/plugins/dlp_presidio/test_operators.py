@@ -41,6 +41,6 @@ def test_equal_values_have_equal_hashes_and_others_others():
     assert operate("hash", "a.b", "x", Vault()) != operate("hash", "a.b", "y", Vault())
 
 
-@given(st.text(min_size=8, alphabet=st.characters(min_codepoint=0x100)))
+@given(st.text(min_size=8, alphabet=st.characters(min_codepoint=0x100, exclude_categories=["Cs"])))
 def test_no_operator_leaves_the_value(text: str):
     assert all(text not in operate(name, "pii.card", text, Vault()) for name in ("mask", "redact", "hash"))
