@@ -258,6 +258,8 @@ def rough(text: str) -> Iterator[Decoding]:
         if wordlike(run.group()):
             continue
         written = run.group().rstrip("=")
+        if written.isdigit():  # base64 is digits throughout by chance only; hex is looked for below
+            continue
         standard = written.replace("-", "+").replace("_", "/")
         for shift in range(4):
             body = standard[shift:]

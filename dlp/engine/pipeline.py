@@ -394,7 +394,8 @@ class Engine:
     def _grouped(self, flow: Flow) -> Flow:
         """Return what stands for all flows that no rule can tell from this one."""
         part = flow.part if "part" in self.policy.facts_used else ""
-        return replace(flow, finding=None if flow.finding is None else 0, part=part)
+        # Built anew rather than replaced: this runs for every flow of every message.
+        return Flow(flow.data_class, flow.state, flow.route, None if flow.finding is None else 0, part)
 
     def _decide(self, work: Work, flows: Sequence[Flow], reviewed: frozenset[str] = frozenset()) -> Decision:
         """Decide on the message; flows that no rule can tell apart are decided once."""
