@@ -30,8 +30,9 @@ lint: .venv/ready
 	$(BIN)/lint-imports
 
 test: .venv/ready node_modules/ready lint
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage run -m pytest tests/core # each module of the core is covered in full by its own tests
 	$(BIN)/coverage report
+	$(BIN)/pytest -n 2 --dist loadfile --ignore tests/core
 
 clean:
 	rm -rf .venv node_modules build dist

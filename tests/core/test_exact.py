@@ -74,3 +74,13 @@ def test_every_value_of_a_table_is_found_and_nothing_else_is_in_it(values: list[
     table = load(build(values, KEY, "c")[0], KEY)
     assert all(hashed(KEY, plain(value)) in table for value in values if len(plain(value)) >= 4)
     assert hashed(KEY, "surely not one of them") not in table
+
+
+@pytest.mark.parametrize("remembered", [2, 100])
+def test_words_that_come_again_are_looked_up_once_and_forgotten_in_time(
+    monkeypatch: pytest.MonkeyPatch, remembered: int
+):
+    monkeypatch.setattr("dlp.core.exact._REMEMBERED", remembered)
+    its = known("Anna Lee")
+    classes = [name for _ in range(2) for _, _, name, _ in its.find("Anna Lee and Anna Lee and others")]
+    assert classes == ["employee"] * 4

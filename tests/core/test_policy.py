@@ -771,3 +771,10 @@ def test_a_rule_speaks_unless_one_of_its_conditions_is_false():
     assert one(told, facts={"a": 0, "b": 1, "c": 1}).rule == ""
     assert one(told, facts={"a": 1, "b": 1, "c": 0}).rule == ""
     assert "told" in {match.rule for match in decide(told, [flow()], {"a": 1}).matches}
+
+
+def test_the_steps_that_a_policy_spells_out_are_those_of_all_its_places():
+    inner = Place("crm.people", lambda _: True, (), steps=frozenset({"people"}))
+    outer = Place("crm", lambda _: True, (), steps=frozenset({"v1"}), narrower=(inner,))
+    source = Place("hr", lambda _: True, (), steps=frozenset({"employees"}))
+    assert replace(policy(), sources=(source,), sinks=(outer,)).steps == {"v1", "people", "employees"}
