@@ -97,7 +97,7 @@ def test_no_part_no_finding_and_the_order_of_parts_is_kept(cache: Path):
 
 def test_a_classifier_that_fails_is_an_error(cache: Path, monkeypatch: pytest.MonkeyPatch):
     both = classifier(cache, EMAIL)
-    monkeypatch.setattr("dlp_presidio.plugin._recognizers", lambda _language: 1 / 0)
+    monkeypatch.setattr("dlp_presidio.plugin._recognizers", lambda *_: 1 / 0)
     with pytest.raises(PluginError, match="plugin dlp_presidio: classify: ZeroDivisionError"):
         both.classify(PARTS)
 

@@ -48,12 +48,18 @@ COMPUTE: dict[str, Callable[[bytes], bytes]] = {
     "nothing": lambda _seen: b"a constant",
 }
 
+send = st.tuples(st.just("send"), st.sampled_from(["forbidding", "friend"]), st.sampled_from(sorted(COMPUTE)))
+public = st.tuples(st.just("read"), st.just("friend"), st.just("/public"))
 step = st.one_of(
     st.tuples(st.just("read"), st.sampled_from(["hidden", "clear"]), st.sampled_from(["/all", "/above?min=50000"])),
-    st.tuples(st.just("send"), st.sampled_from(["forbidding", "friend"]), st.sampled_from(sorted(COMPUTE))),
+    public,
+    send,
     st.tuples(st.just("echo"), st.just("friend"), st.sampled_from(sorted(COMPUTE))),
 )
-programs = st.lists(step, min_size=1, max_size=8)
+# What comes first reads nothing restricted: a wall that refused everything would show here.
+programs = st.builds(
+    lambda first, then: [*first, *then], st.lists(send | public, max_size=3), st.lists(step, min_size=1, max_size=6)
+)
 WALL = Wall(POLICY)
 delivered = {"programs": 0, "with bytes at the forbidding sink": 0}
 
@@ -65,7 +71,8 @@ def run(program: list[tuple[str, str, str]], secret: int) -> list[bytes]:
     received: list[bytes] = []
     for what, where, how in program:
         if what == "read":
-            rows = [{"salary": secret}] if how == "/all" or secret > 50_000 else []
+            hides = how == "/all" or (how.startswith("/above") and secret > 50_000)
+            rows = [{"salary": secret}] if hides else []
             request = f"GET https://{where}.test{how}"
             if WALL.send(session, request).passed:
                 entered = WALL.receive(session, request, json={"count": len(rows), "rows": rows})
@@ -95,4 +102,4 @@ def test_two_secrets_make_no_difference_at_a_forbidding_sink(
 
 def test_the_law_above_was_not_kept_by_refusing_everything():
     programs_run = delivered["programs"]
-    assert programs_run == 0 or delivered["with bytes at the forbidding sink"] / programs_run > 0.2
+    assert programs_run == 0 or delivered["with bytes at the forbidding sink"] / programs_run >= 0.3, delivered
