@@ -12,7 +12,8 @@ from dlp.core.message import Kind, Part
 from dlp.core.policy import Decision, Flow, Policy, Verdict, carries_of, facts_of, fields_of, sink_of, source_of
 from dlp.core.token import escapes, lookalikes
 from dlp.engine import combining, rewriting, tracing
-from dlp.engine.matching import decodings, whole_only
+from dlp.engine.encodings import decodings
+from dlp.engine.matching import whole_only
 from dlp.engine.tracing import BY_TOKEN
 from dlp.engine.vault import Origin, Vault
 from dlp.engine.work import Work

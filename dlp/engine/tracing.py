@@ -12,8 +12,9 @@ from dlp.core.label import DERIVED, OPAQUE, RAW, TOKENISED, DataClass, Label, St
 from dlp.core.message import Block, Kind, Part
 from dlp.core.policy import Flow, Policy, Route
 from dlp.core.token import TOKEN, escapes, unescaped
+from dlp.engine.encodings import MAX_DECODED, Decoding, decodings, rough, tells
 from dlp.engine.ledger import Ledger
-from dlp.engine.matching import MAX_DECODED, Decoding, decodings, fold, rough, stands_alone, tells
+from dlp.engine.matching import fold, stands_alone
 from dlp.engine.past import Past
 from dlp.engine.vault import Known
 

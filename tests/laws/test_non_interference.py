@@ -58,7 +58,9 @@ step = st.one_of(
 )
 # What comes first reads nothing restricted: a wall that refused everything would show here.
 programs = st.builds(
-    lambda first, then: [*first, *then], st.lists(send | public, min_size=1, max_size=4), st.lists(step, min_size=1, max_size=6)
+    lambda first, then: [*first, *then],
+    st.lists(send | public, min_size=1, max_size=4),
+    st.lists(step, min_size=1, max_size=6),
 )
 WALL = Wall(POLICY)
 delivered = {"programs": 0, "with bytes at the forbidding sink": 0}
