@@ -68,7 +68,7 @@ def _flows(policy: Policy) -> st.SearchStrategy[Flow]:
 FACTS: dict[str, list[Fact]] = {
     "method": ["GET", "POST", "DELETE"],
     "scheme": ["http", "https"],
-    "host": ["friend.test", "169.254.169.254", "pypi.org"],
+    "host": ["friend.test", "169.254.169.254", "crates.io"],
     "direction": ["inbound", "outbound"],
     "purpose": ["", "care"],
     "opaque": [True, False],
