@@ -41,11 +41,14 @@ _KEYS = (
     "workers",
     "pool",
     "bind_session",
+    "mcp",
 )
 _SIZES = {"B": 1, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 _DURATIONS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _AMOUNT = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?) ?([A-Za-z]+)")
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
+_SERVER = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_SERVER_URL = re.compile(r"https?://[^\s/?#@]+(?:/[^\s?#]*)?")
 _LARGEST_PORT = 65_535
 _MOST_PROCESSES = 64
 
@@ -60,7 +63,10 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of one message: `body` and `header` in bytes (as sent and as decoded), the others in seconds."""
+    """Bounds of one message: `body` and `header` in bytes (as sent and as decoded), the others in seconds.
+
+    `memory` is what a worker that classifies may take beyond what it has loaded, in bytes.
+    """
 
     body: int = 10_000_000
     header: int = 65_536
@@ -68,6 +74,7 @@ class Limits:
     hold: float = 20.0
     connect: float = 10.0
     idle: float = 600.0
+    memory: int = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +86,28 @@ class Plugin:
 
 
 @dataclass(frozen=True, slots=True)
+class McpServer:
+    """An MCP server: a command that is started for each session, or the URL of one that runs elsewhere.
+
+    `name` is what policies call it: `mcp://NAME/…`. `env` is added to the proxy's own environment for the command,
+    `headers` to every request to the URL.
+    """
+
+    name: str
+    command: tuple[str, ...] = ()
+    url: str = ""
+    cwd: Path | None = None
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)  # may hold a password
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # the same
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What `dlp.yaml` says. `ner` is `auto`, `on` or `off`; `durability` is `process` or `power`.
 
     `hosts` are names that the proxy resolves itself. `bind_session`, where it is not "", is the one session whose
-    listener this is: no credentials are asked for. `pool` is the number of classifier processes.
+    listener this is: no credentials are asked for. `pool` is the number of classifier processes. `mcp` is where the
+    gateway to `servers` listens, None where nobody asked for one.
     """
 
     path: Path
@@ -99,6 +123,8 @@ class Settings:
     workers: int = 1
     pool: int = 1
     bind_session: str = ""
+    mcp: Address | None = None
+    servers: Mapping[str, McpServer] = field(default_factory=dict)
 
 
 def load_settings(path: Path, *, read: Callable[[Path], bytes] = Path.read_bytes) -> Settings:
@@ -122,7 +148,7 @@ def _settings(path: Path, root: Node) -> Settings:
     here = path.parent
     given: dict[str, object] = {}
     readers: Mapping[str, tuple[str, Callable[[Node], object]]] = {
-        "listen": ("http", _listen),
+        "mcp": ("servers", lambda node: _mcp(node, here)),
         "plugins": ("plugins", _plugins),
         "hosts": ("hosts", _hosts),
         "limits": ("limits", _limits),
@@ -136,6 +162,8 @@ def _settings(path: Path, root: Node) -> Settings:
     for key, (name, reader) in readers.items():
         if key in keys:
             given[name] = reader(keys[key])
+    if "listen" in keys:
+        given["http"], given["mcp"] = _listen(keys["listen"])
     return Settings(
         path=path,
         policy=here / expect_text(keys["policy"], "policy"),
@@ -151,12 +179,47 @@ def _count(node: Node, what: str, most: int) -> int:
     return number
 
 
-def _listen(node: Node) -> Address:
-    keys = expect_map(node, "listen", ("http",), need=("http",))
-    address = _address(keys["http"], "listen: http")
-    if ":" not in expect_text(keys["http"], "listen: http").rpartition("]")[2]:
-        fail(keys["http"], 'listen: http: expected an address with a port, such as "127.0.0.1:8080"; port 0: any free')
-    return address
+def _listen(node: Node) -> tuple[Address, Address | None]:
+    keys = expect_map(node, "listen", ("http", "mcp"), need=("http",))
+    addresses = {}
+    for name, given in keys.items():
+        what = f"listen: {name}"
+        addresses[name] = _address(given, what)
+        if ":" not in expect_text(given, what).rpartition("]")[2]:
+            fail(given, f'{what}: expected an address with a port, such as "127.0.0.1:8080"; port 0: any free')
+    return addresses["http"], addresses.get("mcp")
+
+
+def _mcp(node: Node, here: Path) -> dict[str, McpServer]:
+    keys = expect_map(node, "mcp", ("servers",), need=("servers",))
+    servers: dict[str, McpServer] = {}
+    expect_map(keys["servers"], "mcp: servers")
+    for entry in keys["servers"].entries if isinstance(keys["servers"], Map) else ():
+        what = f"mcp: servers: {entry.key}"
+        if not _SERVER.fullmatch(entry.key):
+            fail(entry, "mcp: servers: expected a name of small letters, digits, _ and -, such as slack")
+        given = expect_map(entry.node, what, ("command", "url", "cwd", "env", "headers"))
+        if ("command" in given) == ("url" in given):
+            fail(entry, f"{what}: expected either command: [PROGRAM, ARGUMENT, …] or url: https://…")
+        url = expect_text(given["url"], f"{what}: url") if "url" in given else ""
+        if url and not _SERVER_URL.fullmatch(url):
+            fail(given["url"], f"{what}: url: expected http:// or https:// with a host, no credentials and no query")
+        for key, other in (("env", "command"), ("cwd", "command"), ("headers", "url")):
+            if key in given and other not in given:
+                fail(given[key], f"{what}: {key}: only a server with {other}: has that")
+        servers[entry.key] = McpServer(
+            entry.key,
+            command=expect_texts(given["command"], f"{what}: command") if "command" in given else (),
+            url=url,
+            cwd=here / expect_text(given["cwd"], f"{what}: cwd") if "cwd" in given else None,
+            env=_texts(given["env"], f"{what}: env") if "env" in given else {},
+            headers=_texts(given["headers"], f"{what}: headers") if "headers" in given else {},
+        )
+    return servers
+
+
+def _texts(node: Node, what: str) -> dict[str, str]:
+    return {name: expect_text(value, f"{what}: {name}") for name, value in expect_map(node, what).items()}
 
 
 def _address(node: Node, what: str) -> Address:
@@ -207,12 +270,15 @@ def expect_plain(node: Node) -> dict[str, object]:
     return {key: plain(value) for key, value in expect_map(node, "settings").items()}
 
 
+_IN_BYTES = ("body", "header", "memory")
+
+
 def _limits(node: Node) -> Limits:
-    keys = expect_map(node, "limits", ("body", "header", "classify", "hold", "connect", "idle"))
+    keys = expect_map(node, "limits", ("body", "header", "classify", "hold", "connect", "idle", "memory"))
     given: dict[str, float] = {}
     for key, value in keys.items():
         what = f"limits: {key}"
-        given[key] = parse_size(value, what) if key in ("body", "header") else parse_duration(value, what)
+        given[key] = parse_size(value, what) if key in _IN_BYTES else parse_duration(value, what)
     return Limits(**given)  # type: ignore[arg-type]  # sizes are whole
 
 

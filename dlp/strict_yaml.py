@@ -298,3 +298,44 @@ def plain(node: Node) -> object:
             return [plain(item) for item in node.items]
         case Scalar():
             return node.value
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One event of a YAML text: `document`, `map`, `list`, `end`, `alias` or `scalar`, and where it stands."""
+
+    kind: str
+    text: str = field(default="", repr=False)
+    start: int = 0
+    end: int = 0
+    plain: bool = False
+
+
+_PIECES: dict[type[yaml.Event], str] = {
+    yaml.DocumentStartEvent: "document",
+    yaml.MappingStartEvent: "map",
+    yaml.SequenceStartEvent: "list",
+    yaml.MappingEndEvent: "end",
+    yaml.SequenceEndEvent: "end",
+    yaml.AliasEvent: "alias",
+}
+
+
+def pieces(text: str) -> Iterator[Piece]:
+    """Give the events of any YAML text, nothing resolved or expanded: for texts that are read, not obeyed.
+
+    Raises:
+        YamlError: it is not well-formed.
+
+    """
+    try:
+        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+            if isinstance(event, yaml.ScalarEvent):
+                start, end = event.start_mark, event.end_mark
+                assert start is not None  # noqa: S101 - what is parsed from a text has its place
+                assert end is not None  # noqa: S101 - the same
+                yield Piece("scalar", event.value, start.index, end.index, event.implicit[0])
+            elif type(event) in _PIECES:
+                yield Piece(_PIECES[type(event)])
+    except yaml.YAMLError:
+        raise YamlError("yaml: not well-formed") from None

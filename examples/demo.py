@@ -6,6 +6,7 @@ import story1_hr_reviews
 import story2_confused_deputy
 import story3_names_never_enter
 import story4_what_happened
+import story5_over_mcp
 from stage import perform
 
 STORIES = (
@@ -13,6 +14,7 @@ STORIES = (
     *story2_confused_deputy.STORIES,
     *story3_names_never_enter.STORIES,
     *story4_what_happened.STORIES,
+    *story5_over_mcp.STORIES,
 )
 
 if __name__ == "__main__":

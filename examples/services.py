@@ -18,6 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from mcp_services import McpServices, all_servers, running_mcp_services
 
 
 class _Tee(io.RawIOBase):
@@ -124,6 +125,7 @@ class Services:
     upstreams: Mapping[str, Upstream]
     authority: Path
     data: Data
+    mcp: McpServices
 
     def __getitem__(self, name: str) -> Upstream:
         """Return one upstream by its host name."""
@@ -138,6 +140,7 @@ class Services:
         """Forget what was received so far."""
         for upstream in self.upstreams.values():
             upstream.forget()
+        self.mcp.forget()
         return self
 
 
@@ -203,7 +206,8 @@ def running_services(folder: Path) -> Iterator[Services]:
     try:
         for upstream in upstreams.values():
             threading.Thread(target=upstream.serve_forever, args=(0.05,), name=upstream.name, daemon=True).start()
-        yield Services(upstreams, authority, data)
+        with running_mcp_services(all_servers(data)) as mcp:
+            yield Services(upstreams, authority, data, mcp)
     finally:
         for upstream in upstreams.values():
             upstream.shutdown()

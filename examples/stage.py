@@ -106,17 +106,21 @@ def operator_environment() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def running_proxy(services: Services, folder: Path, policy: str) -> Iterator[Proxy]:
+def running_proxy(services: Services, folder: Path, policy: str, *, mcp: Iterable[str] = ()) -> Iterator[Proxy]:
     """Run the proxy with one of the stories' policies until the block ends; `folder` takes all it keeps and says.
+
+    `mcp` names the MCP servers that it has behind its gateway.
 
     Raises:
         StageError: it does not start, or does not stop as it should.
 
     """
     config = folder / "dlp.yaml"
+    servers = {name: services.mcp.settings[name] for name in mcp}
     settings = {
         "policy": str(POLICIES / policy),
-        "listen": {"http": "127.0.0.1:0"},
+        "listen": {"http": "127.0.0.1:0", **({"mcp": "127.0.0.1:0"} if servers else {})},
+        **({"mcp": {"servers": servers}} if servers else {}),
         "hosts": services.hosts,
         "upstream_ca": [str(services.authority)],
         "limits": {"hold": "500ms"},  # nobody answers while the story waits: it is told to come back at once

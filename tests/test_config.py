@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dlp.config import BUNDLED, Address, Limits, Plugin, Settings, load_settings
+from dlp.config import BUNDLED, Address, Limits, McpServer, Plugin, Settings, load_settings
 from dlp.core.errors import ConfigError
 
 HERE = Path("/etc/dlp/dlp.yaml")
@@ -116,3 +116,38 @@ def test_a_missing_file_says_how_to_make_one(tmp_path: Path):
 def test_settings_without_a_policy_are_an_error():
     with pytest.raises(ConfigError, match=":1:1: settings: expected the key policy"):
         settings("state: s")
+
+
+def test_mcp_servers_are_commands_or_urls():
+    given = settings("""
+policy: p.yaml
+listen: {http: "127.0.0.1:8080", mcp: "127.0.0.1:0"}
+mcp:
+  servers:
+    files: {command: [npx, some-server], cwd: work, env: {KEY: hidden-value}}
+    crm: {url: "https://mcp.crm.example/mcp", headers: {Authorization: Bearer hidden-value}}
+""")
+    assert given.mcp == Address("127.0.0.1", 0)
+    assert given.servers == {
+        "files": McpServer("files", ("npx", "some-server"), cwd=Path("/etc/dlp/work"), env={"KEY": "hidden-value"}),
+        "crm": McpServer("crm", url="https://mcp.crm.example/mcp", headers={"Authorization": "Bearer hidden-value"}),
+    }
+    assert "hidden-value" not in repr(given)
+
+
+@pytest.mark.parametrize(
+    ("server", "says"),
+    [
+        ("Files: {command: [x]}", "small letters"),
+        ("a.b: {command: [x]}", "small letters"),
+        ("a: {}", "either command"),
+        ("a: {command: [x], url: 'https://x.test'}", "either command"),
+        ("a: {url: 'ftp://x.test'}", "expected http"),
+        ("a: {url: 'https://user:pw@x.test/'}", "expected http"),
+        ("a: {url: 'https://x.test', env: {A: b}}", "env: only a server with command"),
+        ("a: {command: [x], headers: {A: b}}", "headers: only a server with url"),
+    ],
+)
+def test_a_server_that_cannot_be_meant_is_an_error(server: str, says: str):
+    with pytest.raises(ConfigError, match=says):
+        settings(f"policy: p.yaml\nmcp:\n  servers:\n    {server}\n")

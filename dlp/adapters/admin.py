@@ -49,9 +49,10 @@ def admin_app(
         return _json([_session(info) for info in sessions.list()])
 
     async def open_session(request: Request) -> Response:
-        asked = await _body(request, {"agent": str, "purpose": str, "facts": dict}, need=("agent",))
+        asked = await _body(request, {"agent": str, "purpose": str, "facts": dict, "continues": str}, need=("agent",))
         facts = _facts(asked.get("facts") or {}, trusted())
-        info, secret = sessions.open(str(asked["agent"]), str(asked.get("purpose", "")), facts)
+        agent, purpose, continues = (str(asked.get(key, "")) for key in ("agent", "purpose", "continues"))
+        info, secret = sessions.open(agent, purpose, facts, continues=continues)
         return _json(_session(info) | {"secret": secret} | dict(needs(info.id, secret)), 201)
 
     async def show_session(request: Request) -> Response:
@@ -99,7 +100,7 @@ async def serving(app: Starlette, path: Path) -> AsyncIterator[None]:
     """
     listener = _listener(path)
     config = uvicorn.Config(app, log_level="error", access_log=False, lifespan="off", server_header=False)
-    server = _Server(config)
+    server = QuietServer(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn sets a flag, not an event
@@ -116,7 +117,9 @@ def _remove(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-class _Server(uvicorn.Server):
+class QuietServer(uvicorn.Server):
+    """A server that leaves signals to whoever runs the loop."""
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave signals to whoever runs the loop."""

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +19,21 @@ from mitmproxy.proxy.mode_specs import ProxyMode
 from mitmproxy.proxy.server import ConnectionIO, LiveConnectionHandler
 
 from dlp.adapters import own_host
+from dlp.adapters.aside import Aside
 from dlp.adapters.fail_closed import FailClosed, logger, place
+from dlp.adapters.http_exchange import Await, AwaitCompleted, Side
 from dlp.adapters.http_head import read_credentials
-from dlp.adapters.http_stream import Await, AwaitCompleted, HttpSide, Side
+from dlp.adapters.http_layers import HttpSide
 from dlp.adapters.http_tls import Tls
+from dlp.adapters.mcp_through import Through
 from dlp.adapters.pool import Pool
+from dlp.adapters.readers import Readers
 from dlp.adapters.resolver import Pinned, Resolution, Resolver
 from dlp.config import Limits
-from dlp.core.errors import DlpError
+from dlp.core.errors import DlpError, PluginError
 from dlp.core.outcome import Outcome
 from dlp.core.ports import Clock, Random
-from dlp.engine.pipeline import Engine, Hold, Run, Wait
+from dlp.engine.pipeline import Apart, Engine, Hold, Read, Run, Wait
 from dlp.engine.sessions import SessionInfo
 from dlp.engine.work import Call
 
@@ -50,10 +55,13 @@ class HttpProxy:
     ) -> None:
         self.engine = engine
         self.limits = limits or Limits()
+        self.mcp: Through | None = None
         self._resolver = resolver
         self._clock = clock
         self._random = random
         self._pool = pool
+        self._readers = Readers()
+        self._aside = Aside()
         self._servers: list[asyncio.Server] = []
         self._connections: set[asyncio.Task[None]] = set()
         self._options = _options(self.limits)
@@ -88,13 +96,18 @@ class HttpProxy:
         """Stop listening and end every connection."""
         for server in self._servers:
             server.close()
-        self._servers.clear()
+        self._readers.close()
+        self._aside.close()
         for task in list(self._connections):
             task.cancel()
         if self._connections:
             await asyncio.wait(list(self._connections), timeout=2)
+        for server in self._servers:  # what still waits to be sent keeps a connection open that is otherwise closed
+            server.abort_clients()
+        self._servers.clear()
+        await asyncio.sleep(0)  # connections end in the loop's next turn
 
-    # --- what an exchange needs (http_stream.Shell) -------------------------------------------------------------------
+    # --- what an exchange needs (http_exchange.Shell) -----------------------------------------------------------------
 
     def identify(self, credentials: bytes | None) -> SessionInfo | None:
         """Return the open session that these proxy credentials are for."""
@@ -124,12 +137,21 @@ class HttpProxy:
         return self._finish(run, wait, session, self.engine, self._pool)
 
     async def _finish(self, run: Run, wait: Wait, session: str, engine: Engine, pool: Pool | None) -> Outcome:
+        with self._aside.large(wait.message) if isinstance(wait, Apart) else nullcontext():
+            return await self._drive(run, wait, session, engine, pool)
+
+    async def _drive(self, run: Run, wait: Wait, session: str, engine: Engine, pool: Pool | None) -> Outcome:
         try:
             while True:
                 try:
+                    answer: object
                     if isinstance(wait, Hold):
                         await self._hold(wait)
                         answer = None
+                    elif isinstance(wait, Read):
+                        answer = await self._readers.read(wait.task, session)
+                    elif isinstance(wait, Apart):
+                        answer = await self._done_aside(wait, session)
                     elif pool is None:
                         answer = engine.classifier.classify(wait.parts)
                     else:
@@ -143,6 +165,15 @@ class HttpProxy:
             return outcome
         finally:
             run.close()
+
+    async def _done_aside(self, wait: Apart, session: str) -> object:
+        try:
+            return await self._aside.do(wait.task, session)
+        except (DlpError, TimeoutError):
+            raise
+        except Exception as error:  # noqa: BLE001 - its text may hold a value
+            logger.error("looking through a message ended with %s", place(error))
+            raise PluginError(f"looking through a message failed: {type(error).__name__}") from None
 
     async def _hold(self, hold: Hold) -> None:
         await asyncio.sleep(0.01)  # so that an engine which asks again at once cannot hold the loop
@@ -166,6 +197,7 @@ class ClientConnection(LiveConnectionHandler):
         self._hooks = hooks
         self._tasks: set[asyncio.Task[Any]] = set()
         self._pending: deque[events.Event] = deque()
+        self._judging = 0  # messages of streams that are waited for
         self._side = Side(proxy, bound, {})
         self.layer = HttpSide(self.layer.context, self._side, None)
 
@@ -255,12 +287,27 @@ class ClientConnection(LiveConnectionHandler):
         work = asyncio.create_task(command.work)
         command.cancel = work.cancel
         self._keep(work)
+        self._judging += command.streaming
 
         async def report() -> None:
             await asyncio.wait([work])
+            self._judging -= command.streaming
             await self.server_event(AwaitCompleted(command, work.result))
 
         self._keep(asyncio.create_task(report()))
+
+    async def drain_writers(self) -> None:
+        """Read on from a connection only once what it sent is through: judged, and taken by whom it is for."""
+        await super().drain_writers()  # type: ignore[no-untyped-call]
+        task = asyncio.current_task()
+        reading = next((one for one, io in self.transports.items() if io.handler is task), None)
+        deadline = asyncio.get_running_loop().time() + self._proxy.limits.idle
+        while self._judging or self._side.pending(reading) > _MOST_PENDING:
+            if asyncio.get_running_loop().time() > deadline:
+                for connection in list(self.transports):
+                    self.close_connection(connection)
+                return
+            await asyncio.sleep(0.001)
 
     async def open_connection(self, command: commands.OpenConnection) -> None:
         """Connect to where the name was pinned; no name is resolved here."""
@@ -300,6 +347,7 @@ class ClientConnection(LiveConnectionHandler):
         raise error
 
 
+_MOST_PENDING = 1_000_000  # bytes that a peer has not made room for
 _REGULAR = ProxyMode.parse("regular")
 
 

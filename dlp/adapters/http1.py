@@ -233,6 +233,20 @@ class _Http1(Http1Connection):
         if isinstance(self, Http1Server):
             yield from self.mark_done(request=True)
 
+    def raw(self, event: events.Event) -> CommandGenerator[None]:
+        """After a switch to WebSocket: hand on bytes as they are; whoever reads frames is above."""
+        stream = self.stream_id
+        if stream is None:
+            return
+        if isinstance(event, events.DataReceived):
+            data = self.buf.maybe_extract_at_most(len(self.buf)) if len(self.buf) else None
+            if data:
+                yield ReceiveHttp(self.ReceiveData(stream, bytes(data)))
+        elif isinstance(event, events.ConnectionClosed):
+            yield commands.CloseConnection(self.conn)
+            yield ReceiveHttp(self.ReceiveEndOfMessage(stream))
+            self.state = self.done
+
     def _send_data(self, data: bytes) -> CommandGenerator[None]:
         if data:
             yield commands.SendData(self.conn, b"%x\r\n%s\r\n" % (len(data), data) if self._chunked else data)
@@ -312,8 +326,14 @@ class ClientHttp1(_Http1, Http1Server):
             self._chunked = _chunked(data.headers.fields)
             head = b"%s %d %s\r\n%s\r\n" % (version, data.status_code, reason, _fields_bytes(data.headers.fields))
             yield commands.SendData(self.conn, head)
+            if data.status_code == status_codes.SWITCHING:
+                self.state = self.raw
+                yield from self.raw(events.DataReceived(self.conn, b""))
         elif isinstance(event, ResponseData):
             yield from self._send_data(event.data)
+        elif isinstance(event, ResponseEndOfMessage) and self.state == self.raw:
+            yield commands.CloseConnection(self.conn)
+            self.state = self.done
         elif isinstance(event, ResponseEndOfMessage):
             if self._chunked and self.request is not None and self.request.data.method != b"HEAD":
                 yield commands.SendData(self.conn, b"0\r\n\r\n")
@@ -371,6 +391,11 @@ class UpstreamHttp1(_Http1, Http1Client):
                 continue
             self.response = response
             self._size = size
+            if response.status_code == status_codes.SWITCHING:
+                self.state = self.raw
+                yield ReceiveHttp(ResponseHeaders(self.stream_id, response, end_stream=False))
+                yield from self.raw(event)
+                return
             yield ReceiveHttp(ResponseHeaders(self.stream_id, response, size == 0))
             self.body_reader = make_body_reader(size)
             self.state = self.read_body

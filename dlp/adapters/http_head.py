@@ -8,10 +8,15 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
 
+from dlp.wire.websocket import readable_offers
+
 type Fields = tuple[tuple[bytes, bytes], ...]
 
 CODINGS = frozenset({"gzip", "x-gzip", "deflate", "br", "zstd", "identity"})
 """The content codings that the wire formats can read."""
+
+UPGRADING: Fields = ((b"Upgrade", b"websocket"), (b"Connection", b"Upgrade"))
+"""The fields that switch to WebSocket, for one hop."""
 
 _TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
@@ -68,6 +73,7 @@ class Head:
     credentials: bytes | None = field(default=None, repr=False)
     sandbox_trace: str = ""
     expects_continue: bool = False
+    websocket: bool = False
     length: int | None = None
     chunked: bool = False
     objection: Objection | None = None
@@ -75,6 +81,15 @@ class Head:
     def object(self, objection: Objection | None) -> None:
         """Refuse the message for this, if it is anything and nothing was found earlier."""
         self.objection = self.objection or objection
+
+    @property
+    def grpc(self) -> bool:
+        """Whether this is a gRPC call: its body is a stream of messages, and it may have trailers."""
+        return self.media_type == "application/grpc" or self.media_type.startswith("application/grpc+")
+
+    def value(self, name: bytes) -> str:
+        """Return the values of a field, given in lower case, joined; "" where it is not there."""
+        return ", ".join(value.decode("latin-1") for key, value in self.fields if key.lower() == name)
 
     @property
     def media_type(self) -> str:
@@ -92,8 +107,12 @@ def _unsupported(what: str) -> Objection:
 
 
 UPGRADE = _unsupported("WebSocket and other protocol upgrades are")
-GRPC = _unsupported("gRPC is")
-SSE = _unsupported("Event streams (SSE) are")
+GRPC = Objection(
+    "unsupported",
+    "gRPC needs HTTP/2, and gRPC-Web is not supported yet",
+    "The proxy reads gRPC over HTTP/2 on both sides only.",
+    "Use a gRPC client that speaks HTTP/2, with a server that does.",
+)
 TRAILERS = _unsupported("Trailers are")
 
 
@@ -133,14 +152,45 @@ def read_request(fields: Fields, version: bytes) -> Head:
                 head.sandbox_trace = _trace_id(value)
             case b"expect":
                 head.expects_continue = value.lower() == b"100-continue"
-            case b"upgrade":
-                # An offer of HTTP/2 in clear text may be ignored (RFC 9110, 7.8); anything else would be a tunnel.
-                head.object(None if value.lower() == b"h2c" else UPGRADE)
+            case b"upgrade" | b"te":
+                _read_hop(head, kept, name, value, version)
             case _:
                 _read_common(head, kept, dropped, name, lower, value)
-    if head.media_type.startswith("application/grpc"):
+    return _finish_request(head, kept, dropped, version)
+
+
+def _read_hop(head: Head, kept: list[tuple[bytes, bytes]], name: bytes, value: bytes, version: bytes) -> None:
+    """Take up what a request asks of the next hop: another protocol, or trailers."""
+    if name.lower() == b"te":
+        if value.strip().lower() == b"trailers":
+            kept.append((name, value))
+        return
+    # An offer of HTTP/2 in clear text may be ignored (RFC 9110, 7.8); others would be tunnels.
+    head.websocket = value.lower() == b"websocket" and version == b"HTTP/1.1"
+    head.object(None if value.lower() == b"h2c" or head.websocket else UPGRADE)
+
+
+def _finish_request(head: Head, kept: list[tuple[bytes, bytes]], dropped: set[bytes], version: bytes) -> Head:
+    if head.media_type.startswith("application/grpc") and not (head.grpc and version.startswith(b"HTTP/2")):
         head.object(GRPC)
-    return _finish(head, kept, dropped, version)
+    _finish(head, kept, dropped, version)
+    if head.websocket:
+        head.fields = _offering(head.fields)
+    elif not head.grpc:
+        head.fields = without(head.fields, b"te")
+    return head
+
+
+def _offering(fields: Fields) -> Fields:
+    """Return a WebSocket request's fields with the offers of extensions that can be read, and its Upgrade again."""
+    kept = []
+    for name, value in fields:
+        readable = value
+        if name.lower() == b"sec-websocket-extensions":
+            readable = readable_offers(value.decode("latin-1")).encode("latin-1")
+        if readable:
+            kept.append((name, readable))
+    return (*without(kept, b"connection", b"te"), *UPGRADING)
 
 
 def read_response(fields: Fields, version: bytes) -> Head:
@@ -154,10 +204,8 @@ def read_response(fields: Fields, version: bytes) -> Head:
             kept.append((name, value))
         else:
             _read_common(head, kept, dropped, name, lower, value)
-    if head.media_type.startswith("application/grpc"):
+    if head.media_type.startswith("application/grpc") and not (head.grpc and version.startswith(b"HTTP/2")):
         head.object(GRPC)
-    elif head.media_type == "text/event-stream":
-        head.object(SSE)
     return _finish(head, kept, dropped, version)
 
 

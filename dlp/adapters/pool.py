@@ -3,9 +3,12 @@
 import asyncio
 import logging
 import multiprocessing
+import os
+import resource
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pebble
@@ -15,6 +18,7 @@ from dlp.core.errors import PluginError
 from dlp.core.finding import Finding
 from dlp.core.message import Part
 
+_OUT_OF_MEMORY = 70
 _WAITS = 2
 """How many limits a task waits for a worker unless told otherwise: one that hangs may be before it, and be replaced."""
 
@@ -100,7 +104,9 @@ class Pool:
         classify: Callable[[Sequence[Part]], list[Finding]],
         *,
         workers: int = 1,
+        memory: int = 0,
     ) -> None:
+        """Take also how many bytes a worker may need beyond what it has when it is prepared; 0 for no limit."""
         self._classify = classify
         self._turns = Turns(workers)
         self._longest = 0.0
@@ -108,7 +114,7 @@ class Pool:
         self._processes = pebble.ProcessPool(
             max_workers=workers,
             initializer=_prepare,
-            initargs=(prepare, tuple(prepare_with)),
+            initargs=(prepare, tuple(prepare_with), memory),
             context=multiprocessing.get_context("spawn"),
         )
 
@@ -126,7 +132,7 @@ class Pool:
 
         Raises:
             TimeoutError: it took longer; the worker that had the task was killed and is replaced.
-            PluginError: a classifier raised, or its worker died.
+            PluginError: a classifier raised, or its worker died or needed too much memory.
 
         """
         wait = _WAITS * limit if wait is None else wait
@@ -178,12 +184,17 @@ class Pool:
 _unprepared: list[str] = []  # in a worker: why it cannot classify
 
 
-def _prepare(prepare: Callable[..., None], arguments: tuple[object, ...]) -> None:
-    """Prepare a worker. What it raises is kept: pebble would log its text, which may hold a value, and give up."""
+def _prepare(prepare: Callable[..., None], arguments: tuple[object, ...], memory: int) -> None:
+    """Prepare a worker and bound its memory.
+
+    What it raises is kept: pebble would log its text, which may hold a value, and give up.
+    """
     logging.disable(logging.WARNING)  # nor may the lines of libraries that see every text be printed
     guard = FailClosed()
     with guard:
         prepare(*arguments)
+        if memory:
+            _confine(memory)
     if guard.error is not None:
         _unprepared.append(type(guard.error).__name__)
 
@@ -192,7 +203,21 @@ def _run(classify: Callable[[Sequence[Part]], list[Finding]], parts: Sequence[Pa
     """Classify in a worker that was prepared."""
     if _unprepared:
         raise PluginError(f"the classifiers could not be loaded in their worker: {_unprepared[0]}")
-    return classify(parts)
+    try:
+        return classify(parts)
+    except (MemoryError, PluginError) as error:
+        # What it holds may never be freed: the message is refused, and another worker starts. (The plugins' host tells
+        # of any error as a PluginError.)
+        if isinstance(error, MemoryError) or isinstance(error.__context__, MemoryError):
+            os._exit(_OUT_OF_MEMORY)
+        raise
+
+
+def _confine(memory: int) -> None:
+    """Let this process take that many bytes more of addresses than it has."""
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
+    limit = pages * resource.getpagesize() + memory
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
 def _nothing() -> None:

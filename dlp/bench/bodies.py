@@ -77,6 +77,18 @@ def bomb() -> bytes:
     return gzip.compress(bytes(300_000_000), 9, mtime=0)
 
 
+@cache
+def numbers() -> bytes:
+    """Return about 10 MB of JSON: a list of a million numbers, more parts than are ever kept."""
+    return b"[" + b",".join(b"%d" % (number * 7919 % 10**9) for number in range(1_000_000)) + b"]"
+
+
+@cache
+def records() -> bytes:
+    """Return about 2 MB of JSON: ten thousand records without personal data, which are 200,000 parts."""
+    return _filled(_pages(records=10_000, variants=1)[0], 1)
+
+
 def _filled(template: bytes, number: int) -> bytes:
     """Return a page with its ids, and so its whole, made its own by `number`."""
     base = 1000 + number * 7 % 8_999_000

@@ -16,12 +16,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dlp.bench import bodies, peers, steps
-from dlp.bench.load import Job, Load, Round, Way
+from dlp.bench.load import Job, Load, Round, Way, send
 from dlp.bench.peers import Peer, Upstream
 from dlp.bench.report import Row, at_least, at_most, document, progress, row
 from dlp.core.errors import DlpError
 
 MB = 1_000_000
+LARGE: tuple[tuple[str, Callable[[], bytes]], ...] = (
+    ("10 MB of numbers", bodies.numbers),
+    ("2 MB of records", bodies.records),
+)
 FACTOR = "times requests/s of mitmdump"
 
 
@@ -95,6 +99,7 @@ def run(effort: Effort | None = None) -> dict[str, object]:
             rows += asyncio.run(_compare(effort, comparison, home, (product, baseline), up))
         for tls in (False, True):
             rows += asyncio.run(_latency(effort, home, (product, baseline), up, tls=tls))
+        rows += asyncio.run(_stall(effort, home, (product, baseline), up))
         rows += asyncio.run(_bomb(home, (product, baseline), up))
         stack.pop_all().close()
         rows += _steps(effort, home, folder / "steps", up)
@@ -176,6 +181,43 @@ async def _latency(effort: Effort, home: Path, both: tuple[Peer, Peer], up: Upst
         )
         rows.append(at_most(f"added latency/p{percent} over {what}", ours - direct, "ms", bar, theirs - direct))
         progress(f"p{percent} over {what}: {ours - direct:.2f} ms added, mitmdump {theirs - direct:.2f}")
+    return rows
+
+
+# --- a large body beside a small one ----------------------------------------------------------------------------------
+
+
+async def _stall(effort: Effort, home: Path, both: tuple[Peer, Peer], up: Upstream) -> list[Row]:
+    """Return the longest that a client waits for a small answer while another's large body is judged, and its growth.
+
+    What that client waits at the median is taken away; the other one may well be refused.
+    """
+    credentials = peers.open_session(home)
+    rows = []
+    for what, make in LARGE:
+        worst: list[list[float]] = [[], []]
+        grown = [0.0, 0.0]
+        for _ in range(min(effort.rounds, 3)):
+            for at, peer in enumerate(both):
+                load = Load(peer.way(credentials), Job("/clean", up.http), 1)
+                await load.open()
+                usual = statistics.median((await load.round(0.2)).times)
+                peer.forget_peak()
+                before = peer.memory()
+                sending = asyncio.create_task(asyncio.to_thread(send, peer.port, up.http, credentials, make()))
+                times = (await load.round(0.1)).times
+                while not sending.done():
+                    times += (await load.round(0.1)).times
+                await load.close()
+                await sending
+                worst[at].append(max(times) - usual)
+                grown[at] = max(grown[at], (peer.peak() - before) / MB)
+        ours, theirs = (statistics.median(one) for one in worst)
+        progress(f"{what} beside a small request: {ours:.0f} ms longer, {grown[0]:.0f} MB")
+        rows += [
+            at_most(f"stall of a second client/{what}", ours, "ms", 20.0, theirs),
+            at_most(f"growth/{what}", grown[0], "MB", 64.0, grown[1]),
+        ]
     return rows
 
 

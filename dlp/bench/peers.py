@@ -29,7 +29,7 @@ from dlp.bench.load import HOST, Way
 from dlp.core.errors import ConfigError
 
 _START = 30.0  # seconds that a process may take before the run is given up
-_DLP = (sys.executable, "-m", "dlp.cli.main")
+DLP = (sys.executable, "-m", "dlp.cli.main")
 _MITMDUMP = (sys.executable, "-c", "from mitmproxy.tools.main import mitmdump; mitmdump()")
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -83,7 +83,7 @@ def upstream(folder: Path) -> Iterator[Upstream]:
     """Run the upstream until the block ends."""
     certificate = _certificate(folder)
     command = (sys.executable, "-m", "dlp.bench.load", str(certificate))
-    with _running(command, folder / "upstream.log", stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with running(command, folder / "upstream.log", stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None  # noqa: S101 - asked for above
         line = process.stdout.readline()
         if not line:
@@ -129,10 +129,10 @@ def prepare(folder: Path, up: Upstream) -> None:
         ConfigError: `dlp init` failed, or its files have no place for a source and a destination.
 
     """
-    _call("init", str(folder), at=folder.parent)
+    call("init", str(folder), at=folder.parent)
     settings, policy = folder / "dlp.yaml", folder / "policy.yaml"
     with settings.open("a", encoding="utf-8") as file:
-        file.write(f'listen: {{http: "127.0.0.1:{_free_port()}"}}\nhosts: {{{HOST}: 127.0.0.1}}\n')
+        file.write(f'listen: {{http: "127.0.0.1:{free_port()}"}}\nhosts: {{{HOST}: 127.0.0.1}}\n')
         file.write(f'upstream_ca: ["{up.authority}"]\nner: off\n')
     text = policy.read_text(encoding="utf-8")
     place = f'{{at: ["http://{HOST}:{up.http}/**", "https://{HOST}:{up.https}/**"]}}'
@@ -141,7 +141,7 @@ def prepare(folder: Path, up: Upstream) -> None:
             raise ConfigError(f"{policy}: expected one {key.strip()} to add the upstream to; `dlp init` wrote another")
         text = text.replace(f"\n{key}", f"\n{key}  bench: {place}\n")
     policy.write_text(f"{text}\nner: off\n", encoding="utf-8")
-    _call("init", str(folder), at=folder.parent)  # again: it compiles the scan for the policy that there is now
+    call("init", str(folder), at=folder.parent)  # again: it compiles the scan for the policy that there is now
 
 
 @contextmanager
@@ -152,20 +152,26 @@ def product(folder: Path) -> Iterator[Peer]:
     port = load_settings(folder / "dlp.yaml").http.port
     log = folder / "up.log"
     started = time.perf_counter()
-    with _running((*_DLP, "up", "-c", str(folder / "dlp.yaml")), log) as process:
-        _await_port(process, port, log)
+    with running((*DLP, "up", "-c", str(folder / "dlp.yaml")), log) as process:
+        await_port(process, port, log)
         yield Peer("dlp", process.pid, port, folder / "state" / "ca-bundle.pem", started)
 
 
 def open_session(folder: Path) -> bytes:
     """Open a session; return its credentials as a Basic credential's value."""
-    told = json.loads(_call("session", "open", "--agent", "bench", "--json", "-c", str(folder / "dlp.yaml"), at=folder))
+    told = json.loads(call("session", "open", "--agent", "bench", "--json", "-c", str(folder / "dlp.yaml"), at=folder))
     parts = urlsplit(told["proxy"])
     return base64.b64encode(f"{parts.username}:{parts.password}".encode())
 
 
-def _call(*arguments: str, at: Path) -> str:
-    done = subprocess.run((*_DLP, *arguments), cwd=at, capture_output=True, text=True, timeout=_START, check=False)  # noqa: S603 - our own command
+def call(*arguments: str, at: Path) -> str:
+    """Return what a `dlp` command prints, run in a folder.
+
+    Raises:
+        ConfigError: it failed.
+
+    """
+    done = subprocess.run((*DLP, *arguments), cwd=at, capture_output=True, text=True, timeout=_START, check=False)  # noqa: S603 - our own command
     if done.returncode:
         raise ConfigError(f"bench: `dlp {arguments[0]}` ended with {done.returncode}: {done.stderr.strip()[-500:]}")
     return done.stdout
@@ -177,14 +183,14 @@ def _call(*arguments: str, at: Path) -> str:
 @contextmanager
 def mitmdump(folder: Path) -> Iterator[Peer]:
     """Run `mitmdump` with its stock options until the block ends."""
-    port = _free_port()
+    port = free_port()
     home = folder / "home"
     home.mkdir(exist_ok=True)
     log = folder / "mitmdump.log"
     command = (*_MITMDUMP, "-q", "--listen-host", "127.0.0.1", "-p", str(port), "--ssl-insecure")
     started = time.perf_counter()
-    with _running(command, log, env={**os.environ, "HOME": str(home)}) as process:
-        _await_port(process, port, log)
+    with running(command, log, env={**os.environ, "HOME": str(home)}) as process:
+        await_port(process, port, log)
         yield Peer("mitmdump", process.pid, port, home / ".mitmproxy" / "mitmproxy-ca-cert.pem", started)
 
 
@@ -192,7 +198,7 @@ def mitmdump(folder: Path) -> Iterator[Peer]:
 
 
 @contextmanager
-def _running(
+def running(
     command: Sequence[str],
     log: Path,
     *,
@@ -200,6 +206,7 @@ def _running(
     stdin: int = subprocess.DEVNULL,
     stdout: int = subprocess.DEVNULL,
 ) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process until the block ends; `log` takes what it complains about."""
     with log.open("wb") as errors:
         process = subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=errors, env=env)  # noqa: S603 - ours
     try:
@@ -216,7 +223,7 @@ def _running(
                 pipe.close()
 
 
-def _await_port(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def await_port(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     """Wait until someone accepts connections there."""
     end = time.perf_counter() + _START
     while time.perf_counter() < end:
@@ -232,7 +239,8 @@ def _end_of(log: Path) -> str:
     return log.read_text(encoding="utf-8", errors="replace").strip()[-500:] or "it said nothing"
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port on which nobody listens at the moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

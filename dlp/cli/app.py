@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from dlp.cli.detecting import in_entities
 from dlp.cli.shipped import PACKS
 from dlp.cli.state import audit_file, key_file, store_file
 from dlp.config import Settings
@@ -136,9 +137,11 @@ def renewed(app: App, ready: Prepared) -> App:
 
 def classifier_config(settings: Settings, policy: Policy) -> ClassifierConfig:
     """Return what builds the classifier of these settings, here and in worker processes."""
-    return ClassifierConfig(
-        plugin_settings(settings, ner=policy.ner), tuple(policy.classes.values()), settings.state / "cache"
+    plugins = tuple(
+        (name, in_entities(given, policy, settings.path.parent) if name == _HAS_MODEL else given)
+        for name, given in plugin_settings(settings, ner=policy.ner)
     )
+    return ClassifierConfig(plugins, tuple(policy.classes.values()), settings.state / "cache")
 
 
 def plugin_settings(settings: Settings, *, ner: bool = True) -> tuple[tuple[str, Mapping[str, object]], ...]:

@@ -115,6 +115,7 @@ def check_limits(settings: Settings) -> Iterator[Finding]:
         f"{limits.calls} requests" if limits.calls is not None else "",
         f"{limits.per_minute} requests a minute" if limits.per_minute is not None else "",
         f"{limits.duration:g} s from the first request" if limits.duration is not None else "",
+        f"{limits.guesses} guesses of values behind tokens" if limits.guesses is not None else "",
     ]
     own = ", ".join(one for one in told if one)
     if own:

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 # What each client reads to find the authorities it trusts.
 _BUNDLE_VARIABLES = (
@@ -25,17 +26,24 @@ def proxy_url(session: str, secret: str, host: str, port: int) -> str:
     return f"http://{session}:{secret}@{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def environment(proxy: str, session: str, bundle: Path, hashed: Path) -> dict[str, str]:
-    """Return the variables; `bundle` and `hashed` are the authority's certificate as a file and as a folder."""
+def environment(proxy: str, session: str, bundle: Path, hashed: Path, mcp: str = "") -> dict[str, str]:
+    """Return the variables; `bundle` and `hashed` are the authority's certificate as a file and as a folder.
+
+    `mcp` is the origin of the MCP gateway, "" where there is none.
+    """
     variables = {}
     for name in _PROXY_VARIABLES:
         variables[name] = variables[name.lower()] = proxy
     # What the operator's shell exempts from its own proxy would go round ours.
-    variables["NO_PROXY"] = variables["no_proxy"] = ""
+    variables["NO_PROXY"] = variables["no_proxy"] = mcp.rpartition("/")[2]
     variables["NODE_USE_ENV_PROXY"] = "1"
     variables |= dict.fromkeys(_BUNDLE_VARIABLES, str(bundle))
     variables["SSL_CERT_DIR"] = str(hashed)
     variables["DLP_SESSION"] = session
+    who = urlsplit(proxy)
+    if mcp:
+        variables["DLP_MCP_URL"] = f"{mcp}/mcp"
+    variables["DLP_MCP_TOKEN"] = f"{who.username}.{who.password}" if who.password else ""
     return variables
 
 

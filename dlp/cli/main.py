@@ -22,7 +22,7 @@ ALL = (OK, FINDINGS, USAGE, INTERNAL)
 
 GROUPS = (
     *("init", "up", "doctor", "session", "approvals", "rules"),
-    *("scan", "classify", "audit", "ca", "plugins", "bench"),
+    *("mcp", "scan", "classify", "audit", "ca", "plugins", "bench"),
 )
 """The groups, each the module of that name in this package, but for `up`: in the order of a first day's work."""
 

@@ -133,7 +133,14 @@ class Running:
         old = self.pool
         pool = old
         if ready.classifying != self.app.classifying:
-            pool = Pool(worker_init, (ready.classifying,), worker_classify, workers=self.app.settings.pool)
+            settings = self.app.settings
+            pool = Pool(
+                worker_init,
+                (ready.classifying,),
+                worker_classify,
+                workers=settings.pool,
+                memory=settings.limits.memory,
+            )
             try:
                 pool.start()
                 await pool.classify((Part("", "warm"),), _WARM_SECONDS)

@@ -1,7 +1,8 @@
 """`dlp scan`: what would be found in a file, without a proxy."""
 
 import mimetypes
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -12,14 +13,16 @@ from dlp.cli.common import CONFIG, FINDINGS, Config, Json, say_json, say_table
 from dlp.cli.shipped import PACKS
 from dlp.config import load_settings
 from dlp.core.errors import ConfigError
-from dlp.core.finding import Finding
+from dlp.core.finding import Confidence, Finding
 from dlp.core.message import Kind, Part
+from dlp.core.policy import Policy
 from dlp.engine.classify import build_classifier
 from dlp.policy.load import load_policy
 from dlp.wire.body import read_body
 
 app = typer.Typer()
 
+_YES = "yes"
 _CODINGS = {"gzip": "gzip", "br": "br"}
 _MORE_TYPES = {".ndjson": "application/x-ndjson", ".jsonl": "application/x-ndjson", ".log": "text/plain", ".zst": ""}
 
@@ -30,6 +33,10 @@ def scan(
     content_type: Annotated[str, typer.Option("--type", help="Its media type; else it is told by its name.")] = "",
     *,
     show: Annotated[bool, typer.Option("--show", help="Print the values too.")] = False,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Say which context word helped, and tell what was seen and does not count."),
+    ] = False,
     json: Json = False,
     config: Config = CONFIG,
 ) -> None:
@@ -44,18 +51,40 @@ def scan(
     media = content_type or _MORE_TYPES.get(file.suffix) or guessed or "text/plain"
     body = read_body(raw, media, _CODINGS.get(coding or "", ""), limit=settings.limits.body)
     parts = body.block.parts
-    findings = build_classifier(classifier_config(settings, policy)).classify(parts)
+    classifying = classifier_config(settings, policy)
+    findings = counting = build_classifier(classifying).classify(parts)
+    if explain:  # what is less sure than the policy asks for is told as well
+        every = tuple(replace(spec, at_least=Confidence.LOW) for spec in classifying.classes)
+        findings = build_classifier(replace(classifying, classes=every)).classify(parts)
     opaque = [part for part in parts if part.kind is Kind.OPAQUE]
-    told = [_told(parts, finding, show=show) for finding in sorted(findings, key=lambda f: (f.part, f.start, f.end))]
+    told = [
+        _told(parts, finding, show=show) | (_explained(finding, counting, policy) if explain else {})
+        for finding in sorted(findings, key=lambda f: (f.part, f.start, f.end))
+    ]
     if json:
         say_json({"file": str(file), "type": media, "parts": len(parts), "opaque": len(opaque), "findings": told})
     else:
-        columns = ["path", "class", "seen by", "confidence", "offsets", *(["value"] if show else [])]
-        rows = [[*map(str, list(one.values())[:4]), f"{one['start']}:{one['end']}", *_values(one)] for one in told]
+        more = {"value": show, "context": explain, "counts": explain}
+        columns = [
+            "path",
+            "class",
+            "seen by",
+            "confidence",
+            "offsets",
+            *(name for name, is_told in more.items() if is_told),
+        ]
+        rows = [
+            [
+                *map(str, list(one.values())[:4]),
+                f"{one['start']}:{one['end']}",
+                *(str(one[name]) for name in columns[5:]),
+            ]
+            for one in told
+        ]
         say_table(columns, rows, empty=f"Nothing was found in {len(parts)} parts.")
         for part in opaque:
             typer.echo(f"{part.path or 'the file'}: cannot be read ({part.length} bytes): {part.why}", err=True)
-    if told or opaque:
+    if opaque or counting:
         raise typer.Exit(FINDINGS)
 
 
@@ -72,5 +101,7 @@ def _told(parts: Sequence[Part], finding: Finding, *, show: bool) -> dict[str, o
     return told | ({"value": part.text[finding.start : finding.end]} if show else {})
 
 
-def _values(one: dict[str, object]) -> list[str]:
-    return [str(one["value"])] if "value" in one else []
+def _explained(finding: Finding, counting: Collection[Finding], policy: Policy) -> dict[str, object]:
+    """Return the context word that made it as sure as it is, and whether the policy counts what is as sure."""
+    counts = _YES if finding in counting else f"no, from {policy.classes[finding.data_class].at_least} on"
+    return {"context": finding.because, "counts": counts}

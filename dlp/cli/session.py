@@ -7,7 +7,7 @@ import typer
 
 from dlp.cli.common import CONFIG, Config, Json, say, say_json, say_table, when
 from dlp.cli.environment import environment, export_lines, nowhere, proxy_url
-from dlp.cli.listening import address
+from dlp.cli.listening import address, mcp_address
 from dlp.cli.shipped import PACKS
 from dlp.cli.state import opened
 from dlp.config import Settings
@@ -33,6 +33,12 @@ def open_(
         ),
     ] = None,
     *,
+    continues: Annotated[
+        str,
+        typer.Option(
+            metavar="SESSION", help="Closed: this one gets its workspace, and carries all that was seen there."
+        ),
+    ] = "",
     env: Annotated[bool, typer.Option("--env", help="Print `export` lines for a shell.")] = False,
     json: Json = False,
     config: Config = CONFIG,
@@ -42,7 +48,7 @@ def open_(
         msg = "expected --env or --json, got both"
         raise typer.BadParameter(msg)
     try:
-        session, proxy, variables = _opened(agent, purpose, fact or [], config)
+        session, proxy, variables = _opened(agent, purpose, fact or [], continues, config)
     except DlpError:
         if env:  # `eval` takes no notice of a failure, and what comes after it would go out directly
             say(export_lines(nowhere()))
@@ -58,14 +64,17 @@ def open_(
         say('\nFor a shell: eval "$(dlp session open --agent NAME --env)". For an orchestrator: --json.')
 
 
-def _opened(agent: str, purpose: str, stated: list[str], config: Path) -> tuple[str, str, dict[str, str]]:
+def _opened(
+    agent: str, purpose: str, stated: list[str], continues: str, config: Path
+) -> tuple[str, str, dict[str, str]]:
     with opened(config) as state:
         facts = _facts(stated, state.settings) if stated else {}
         host, port = address(state.settings)
-        info, secret = state.sessions.open(agent, purpose, facts)
+        mcp = mcp_address(state.settings)
+        info, secret = state.sessions.open(agent, purpose, facts, continues=continues)
     proxy = proxy_url(info.id, secret, host, port)
     files = state.settings.state.absolute()
-    return info.id, proxy, environment(proxy, info.id, files / "ca-bundle.pem", files / "ca-certs")
+    return info.id, proxy, environment(proxy, info.id, files / "ca-bundle.pem", files / "ca-certs", mcp)
 
 
 @app.command("list")

@@ -62,6 +62,11 @@ def audit_file(settings: Settings) -> Path:
     return settings.state / "audit.jsonl"
 
 
+def mcp_socket(settings: Settings) -> Path:
+    """Return where `dlp mcp wrap` hands in what it wraps."""
+    return settings.state / "mcp.sock"
+
+
 def admin_socket(settings: Settings) -> Path:
     """Return where the admin API listens."""
     return settings.state / "admin.sock"

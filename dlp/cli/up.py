@@ -21,9 +21,10 @@ from dlp.adapters.resolver import Resolver
 from dlp.cli.app import App, build
 from dlp.cli.enforced import tell
 from dlp.cli.environment import environment, proxy_url
-from dlp.cli.listening import announce, withdraw
+from dlp.cli.listening import announce, gateway_origin, withdraw
 from dlp.cli.reloading import Running
 from dlp.cli.state import admin_socket
+from dlp.cli.up_mcp import mcp_serving
 from dlp.config import Settings
 from dlp.core.errors import ConfigError
 from dlp.engine.classify import build_classifier, worker_classify, worker_init
@@ -54,7 +55,8 @@ def run(settings: Settings) -> int:
 async def _serve(app: App) -> None:
     settings = app.settings
     files = ca.files(settings.state)
-    pool = Pool(worker_init, (app.classifying,), worker_classify, workers=settings.pool)
+    trust = bundle_authorities(settings.upstream_ca, settings.state / "upstream-ca.pem")
+    pool = Pool(worker_init, (app.classifying,), worker_classify, workers=settings.pool, memory=settings.limits.memory)
     proxy = HttpProxy(
         app.engine,
         resolver=Resolver(
@@ -63,7 +65,7 @@ async def _serve(app: App) -> None:
         clock=time.time,
         random=os.urandom,
         ca_file=files.key,
-        upstream_ca=bundle_authorities(settings.upstream_ca, settings.state / "upstream-ca.pem"),
+        upstream_ca=trust,
         pool=pool,
         limits=settings.limits,
     )
@@ -74,22 +76,28 @@ async def _serve(app: App) -> None:
             f"{settings.path}: listen: {settings.http.host}:{settings.http.port}: cannot listen: {error.strerror}"
         ) from None
     running = Running(app, proxy, pool)
+    gateway = ""
     try:
         api = admin_app(
             app.sessions,
             app.approvals,
             trusted=lambda: running.app.policy.trusted,
-            needs=lambda session, secret: _needs(session, secret, host, port, files),
+            needs=lambda session, secret: _needs(session, proxy_url(session, secret, host, port), files, gateway),
             health=running.health,
         )
-        async with serving(api, admin_socket(settings)):
-            announce(settings, host, port)
+        async with (
+            mcp_serving(app, proxy, trust, _bound(app)) as mcp,
+            serving(api, admin_socket(settings)),
+        ):
+            gateway = "" if mcp is None else gateway_origin(*mcp)
+            announce(settings, host, port, mcp)
             tell(settings, running.health())
             sys.stdout.write(
                 f"dlp: ready on {host}:{port}, policy {app.policy.name!r} version {app.policy.version} "
                 f"({app.policy.digest[:12]})\n"
             )
             sys.stdout.flush()
+            # Ready is said first: what needs the classifiers before they are warm waits for them within its own time.
             threading.Thread(target=_warm, args=(app, pool), name="warm", daemon=True).start()
             following = asyncio.create_task(running.follow())
             try:
@@ -116,20 +124,20 @@ def _bound(app: App) -> SessionInfo | None:
     return info
 
 
-def _needs(session: str, secret: str, host: str, port: int, files: ca.Files) -> Mapping[str, object]:
-    proxy = proxy_url(session, secret, host, port)
-    return {"proxy": proxy, "env": environment(proxy, session, files.bundle, files.hashed)}
+def _needs(session: str, proxy: str, files: ca.Files, gateway: str) -> Mapping[str, object]:
+    return {"proxy": proxy, "env": environment(proxy, session, files.bundle, files.hashed, gateway)}
 
 
 def _warm(app: App, pool: Pool) -> None:
     """Load what classifiers load on first use, so that no message has to wait for it in the proxy's own loop."""
+    gc.disable()  # one collection of what is being loaded would hold the loop for 70 ms
     with FailClosed():  # what does not load now will refuse its messages later, and say so then
         pool.start()
         if not app.classifier.needs_model:
             build_classifier(app.classifying).warm()
     # What lives now lives until the end: the collector need not walk it again (a third off the 99th percentile).
-    gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 async def _until_told() -> None:

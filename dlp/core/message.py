@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from typing import Any
 
 type Fact = str | int | float | bool | tuple[str, ...]
 """A typed statement about a message or a session that rules can use."""
@@ -55,10 +56,13 @@ class Block:
     `surface`, where it is not None, is UTF-8 text that holds the text of every part verbatim: a scan of it that finds
     nothing has answered for all of them. `key`, where it is not None, stands for the contents: blocks of equal keys
     have equal parts, so an answer about one may be kept for the next. `raw` are the bytes as they came, where there is
-    no key.
+    no key. `far`, where it is not None, is to be called where it may take long and can be killed, and what it returns
+    given to `settle`, which hands it to `take`; without that, the parts are what can be said without it. `size` is in
+    bytes, once decoded: what it takes to look through it. `bound`, where it is not None, gives what a grant for the
+    message is bound to in place of all this: a protocol that numbers its messages never says the same twice.
     """
 
-    __slots__ = ("_make", "_parts", "key", "raw", "surface")
+    __slots__ = ("_make", "_parts", "_take", "bound", "far", "key", "raw", "size", "surface")
 
     def __init__(
         self,
@@ -67,7 +71,14 @@ class Block:
         surface: bytes | None = None,
         key: object = None,
         raw: bytes | None = None,
+        far: Callable[[], object] | None = None,
+        take: Callable[[Any], object] | None = None,
+        size: int = 0,
+        bound: Callable[[], bytes] | None = None,
     ) -> None:
+        self.far, self._take = far, take
+        self.bound = bound
+        self.size = size or len(surface or raw or b"")
         self._make = make
         self._parts: tuple[Part, ...] | None = None
         self.surface = surface
@@ -80,6 +91,17 @@ class Block:
         if self._parts is None:
             self._parts = self._make()
         return self._parts
+
+    @property
+    def made(self) -> tuple[Part, ...]:
+        """The parts as far as anybody has asked for them."""
+        return self._parts or ()
+
+    def settle(self, answer: object) -> None:
+        """Take what `far` returned; the parts are made anew with it."""
+        if self._take is not None:
+            self._take(answer)
+        self._parts = self.far = None
 
     def __repr__(self) -> str:
         """Say how much is here, never what."""
@@ -96,12 +118,27 @@ _METHODS = frozenset(
 """Registered methods, and none at all."""
 
 
+MCP_METHODS = frozenset(
+    (  # noqa: SIM905 - the same
+        "initialize ping server/discover tools/list tools/call resources/list resources/templates/list resources/read "
+        "resources/subscribe resources/unsubscribe prompts/list prompts/get completion/complete logging/setLevel "
+        "subscriptions/listen sampling/createMessage elicitation/create roots/list tasks/get tasks/result tasks/list "
+        "tasks/cancel tasks/update notifications/initialized notifications/cancelled notifications/progress "
+        "notifications/message notifications/roots/list_changed notifications/tools/list_changed "
+        "notifications/resources/list_changed notifications/resources/updated notifications/prompts/list_changed "
+        "notifications/elicitation/complete notifications/tasks/status notifications/subscriptions/acknowledged"
+    ).split(" ")
+)
+"""The methods of MCP, of all revisions."""
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """What a message is to or from.
 
     `upstream` is `scheme://host:port` with the port always written; `path` is decoded; `operation` is the HTTP method
-    or the MCP tool.
+    or the method of MCP. `mcp://SERVER:0` with a path such as `/tools/NAME` is a part of an MCP server, `/` the server
+    as such.
     """
 
     protocol: str
@@ -112,16 +149,17 @@ class Endpoint:
     @property
     def told(self) -> str:
         """The operation as it may be recorded: a method that nobody registered may be a value, and becomes `*`."""
-        return self.operation if self.protocol != "http" or self.operation in _METHODS else "*"
+        return self.operation if self.operation in (MCP_METHODS if self.protocol == "mcp" else _METHODS) else "*"
 
 
 @dataclass(frozen=True)
 class Message:
-    """One thing crossing the wall."""
+    """One thing crossing the wall. `facts` are what its adapter states of it; nobody else can state the same."""
 
     direction: Direction
     endpoint: Endpoint
     blocks: tuple[Block, ...]
+    facts: Facts = field(default_factory=dict, repr=False)
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:

@@ -143,13 +143,15 @@ class Exemption:
 class Limits:
     """What a session may use up; None is no limit. `duration` is in seconds from its first request, `memory` in bytes.
 
-    Calls, their rate and the duration are the proxy's to enforce; memory is for whoever runs the sandbox.
+    `guesses` are values that it has as tokens, and sent in the clear all the same. All but memory, which is for whoever
+    runs the sandbox, is the proxy's to enforce.
     """
 
     calls: int | None = None
     per_minute: int | None = None
     duration: float | None = None
     memory: int | None = None
+    guesses: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +198,8 @@ class Rule:
 class ClassSpec:
     """What the policy says of one data class. `token` is the kind its tokens are written with (`EMAIL`).
 
-    `laws` and `controls` are for those who read the policy, and decide nothing; so are those of a rule.
+    `laws` and `controls` are for those who read the policy, and decide nothing; so are those of a rule. What is to
+    `remember` keeps its label beyond the session, when it comes back from an upstream that was allowed to have it.
     """
 
     name: DataClass
@@ -208,6 +211,7 @@ class ClassSpec:
     at_least: str = "low"
     laws: tuple[str, ...] = ()
     controls: tuple[str, ...] = ()
+    remember: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +291,11 @@ class Policy:
     def steps(self) -> frozenset[str]:
         """The steps of paths that the policy itself spells out: those tell no value."""
         return frozenset(step for place in _everywhere((*self.sources, *self.sinks)) for step in place.steps)
+
+    @cached_property
+    def remembered(self) -> frozenset[DataClass]:
+        """The classes that keep their label beyond a session."""
+        return frozenset(spec.name for spec in self.classes.values() if spec.remember)
 
     @cached_property
     def exempt(self) -> Mapping[str, tuple[Exemption, ...]]:
@@ -927,7 +936,15 @@ def sink_of(policy: Policy, endpoint: Endpoint, facts: Facts) -> Route:
     if name is not None and any(_unsure(place, endpoint) for place in _everywhere(policy.sources)):
         possible.add(name)
         name = None
+    if name is None and not possible and endpoint.path in _SERVER_ITSELF and endpoint.protocol == "mcp":
+        scheme, host, _ = address(endpoint.upstream)
+        name = f"{scheme}://{host}" if names_host(policy, scheme, host, 0) else None
     return Route(SANDBOX, name, frozenset(possible))
+
+
+_SERVER_ITSELF = frozenset({"/", "/sampling", "/elicitation", "/roots"})
+"""What is no tool, resource or prompt of an MCP server: where no destination covers it, one that has some part of the
+server makes the server a destination of its own, which no rule names and which so takes nothing labelled."""
 
 
 def _name_sink(places: Sequence[Place], endpoint: Endpoint, facts: Facts) -> tuple[str | None, set[str]]:

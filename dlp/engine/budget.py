@@ -1,4 +1,4 @@
-"""What a session may use up: calls, calls a minute, and time; of each session by itself."""
+"""What a session may use up: calls, calls a minute, time, and guesses; of each session by itself."""
 
 import math
 from collections import deque
@@ -41,6 +41,8 @@ class Budget:
         its rate is no call.
         """
         now = self._clock()
+        if limits.guesses is not None and self._store.get(session, "limits", _GUESSED_OUT) is not None:
+            return _too_often(limits.guesses)
         if limits.duration is not None and now - self._first(session, now) >= limits.duration:
             detail = f"The policy gives a session {limits.duration:g} s from its first request; they are over."
             return Over("The time of this session is over", detail, _NEW)
@@ -53,6 +55,20 @@ class Budget:
             detail = f"The policy allows a session {limits.calls} requests; they are used up."
             return Over("This session has used up its requests", detail, _NEW)
         return None
+
+    def guess(self, session: str, limits: Limits, count: int) -> Over | None:
+        """Count values that a session sent in the clear and should only have as tokens; return the limit if it is over.
+
+        From then on `spend` lets nothing of the session pass: a refusal, too, would say that a guess was right.
+        """
+        most = limits.guesses
+        if most is None or not count:
+            return None
+        number = max(self._store.take_number(session, "guesses") for _ in range(min(count, most + 1)))
+        if number <= most:
+            return None
+        self._store.put(session, "limits", _GUESSED_OUT, b"")
+        return _too_often(most)
 
     def _first(self, session: str, now: float) -> float:
         began = self._began.get(session)
@@ -76,6 +92,14 @@ class Budget:
             return max(1, math.ceil(recent[0] + _MINUTE - now))
         recent.append(now)
         return 0
+
+
+_GUESSED_OUT = b"guessed out"
+
+
+def _too_often(most: int) -> Over:
+    detail = f"It sent more than {most} values in the clear that it should know as tokens only."
+    return Over("This session has guessed too often", detail, _NEW)
 
 
 _NEW = "Ask the orchestrator for a new session."

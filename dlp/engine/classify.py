@@ -75,6 +75,10 @@ class Classifier:
             return True
         return False
 
+    def clean_apart(self, block: Block) -> bool:
+        """Return what `clean` does for a block without a key, in one other thread than all else."""
+        return not self.always and block.surface is not None and not self._scanner.scan(block.surface, apart=True)
+
     def remember_clean(self, block: Block) -> None:
         """Keep in mind that `block`, which has a key, was classified and nothing was found."""
         if block.key is not None:

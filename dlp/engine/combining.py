@@ -13,6 +13,9 @@ from dlp.core.finding import Finding
 from dlp.core.label import OPAQUE, ancestors
 from dlp.core.message import Endpoint, Fact, Facts, Kind, Part
 from dlp.core.policy import Flow, Policy, read_at
+from dlp.engine.encodings import decodings
+from dlp.engine.folding import skeleton
+from dlp.engine.lookup import IN_PLACE
 from dlp.engine.past import Past
 from dlp.engine.rewriting import Span
 from dlp.engine.vault import Known
@@ -25,7 +28,8 @@ PRINTS = "prints"
 
 _FROM = b"from "
 _IS_UNTRUSTED = b"untrusted"
-_UNPRINTED = b"unprinted"
+UNPRINTED = b"unprinted"
+"""The mark that more was read than is remembered word by word."""
 _MOST_PRINTS = 20_000
 _PRINT_BYTES = 16
 
@@ -55,7 +59,7 @@ def reading(policy: Policy, endpoint: Endpoint, past: Past) -> Reading:
     names, untrusted, keys = read_at(policy, endpoint)
     ledger = past.ledger
     marks = frozenset(mark for name in names if not ledger.marked(READ, mark := _FROM + name.encode()))
-    known = ledger.marked(READ, _IS_UNTRUSTED) and ledger.marked(READ, _UNPRINTED)
+    known = ledger.marked(READ, _IS_UNTRUSTED) and ledger.marked(READ, UNPRINTED)
     return Reading(marks, untrusted and not known, keys)
 
 
@@ -77,11 +81,11 @@ def note(policy: Policy, given: Reading, parts: Sequence[Part], spans: Iterable[
         return
     ledger.mark(READ, [_IS_UNTRUSTED])
     if not any(kind_of(name)[0] == "traced" for name in policy.combined_facts):
-        ledger.mark(READ, [_UNPRINTED])  # another policy may ask later, and then all of it counts
-    elif not ledger.marked(READ, _UNPRINTED):
+        ledger.mark(READ, [UNPRINTED])  # another policy may ask later, and then all of it counts
+    elif not ledger.marked(READ, UNPRINTED):
         prints = {_print(past, piece) for text in shown for piece in pieces(text)}
         if len(prints) + len(ledger.marks(PRINTS)) > _MOST_PRINTS:
-            ledger.mark(READ, [_UNPRINTED])
+            ledger.mark(READ, [UNPRINTED])
         else:
             ledger.mark(PRINTS, prints)
 
@@ -168,7 +172,7 @@ class Values:
             if data_class not in ancestors(finding.data_class):
                 continue
             known = self.known.get(number)
-            if known is None and finding.form != "exact":
+            if known is None and finding.form not in IN_PLACE:
                 return None  # one encoded run may hold many
             text = known.text if known is not None else self.parts[finding.part].text[finding.start : finding.end]
             seen.add(_normal(text))
@@ -186,18 +190,28 @@ def traced(value: Fact | None, stated: Facts, past: Past) -> bool | None:
     if value is None:
         return None
     given = value if isinstance(value, tuple) else (_told(value),)
-    return any(not _stated(one, stated) and _was_read(one, past) for one in given)
+    return any(not _stated(one, stated) and (_was_read(one, past) or _part_read(one, stated, past)) for one in given)
 
 
 def _was_read(text: str, past: Past) -> bool:
     ledger = past.ledger
-    if ledger.marked(READ, _UNPRINTED):
+    if ledger.marked(READ, UNPRINTED):
         return True
     prints = ledger.marks(PRINTS)
     words = _words(text)
     return any(_print(past, form) in prints for form in _forms(text)) or (
         bool(words) and all(any(_print(past, form) in prints for form in _forms(word)) for word in words)
     )
+
+
+def _part_read(text: str, stated: Facts, past: Past) -> bool:
+    """Return whether part of a text was read that only few texts have: an address, a number, or what it decodes to."""
+    prints = past.ledger.marks(PRINTS)
+    words = [word for word in _words(text) if len(word) >= _TELLING and not word.isalpha()]
+    if any(not _stated(word, stated) and any(_print(past, form) in prints for form in _forms(word)) for word in words):
+        return True
+    inner = (decoding.text for decoding in decodings(text) if decoding.text)
+    return any(not _stated(said, stated) and _was_read(said, past) for said in inner)
 
 
 def _stated(text: str, stated: Facts) -> bool:
@@ -218,6 +232,7 @@ _NUMBER = re.compile(r"[-+]?[$€£¥]?(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.[
 _EUROPEAN = re.compile(r"[-+]?[$€£¥]?(?:[0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+),[0-9]{1,2}")
 _GROUPED = re.compile(r"\b[A-Z0-9]{2,}(?:[ -][A-Z0-9]{2,})+\b")
 _LONGEST = 300
+_TELLING = 6  # characters of a word that is not only letters: few texts have it by chance
 
 
 def pieces(text: str) -> set[str]:
@@ -237,6 +252,9 @@ def _forms(text: str) -> Collection[str]:
     if not plain:
         return ()
     forms = {plain, plain.replace(" ", "").replace("-", "")}
+    folded = skeleton(plain)
+    if not folded.isdigit():  # of a number, the point says something
+        forms.add(folded or plain)
     if _NUMBER.fullmatch(plain):
         forms.add(_as_number(plain.replace(",", "")))
     elif _EUROPEAN.fullmatch(plain):

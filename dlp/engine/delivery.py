@@ -1,7 +1,7 @@
 """The transform step: what leaves with its values put back, what enters as tokens, and what that adds to the past."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from dlp.core.edit import Edit
@@ -13,6 +13,7 @@ from dlp.core.policy import Decision, Flow, Policy, Verdict, carries_of, facts_o
 from dlp.core.token import escapes, lookalikes
 from dlp.engine import combining, rewriting, tracing
 from dlp.engine.encodings import decodings
+from dlp.engine.lookup import IN_PLACE
 from dlp.engine.matching import whole_only
 from dlp.engine.tracing import BY_TOKEN
 from dlp.engine.vault import Origin, Vault
@@ -41,7 +42,7 @@ class Delivery:
         for number, finding in enumerate(work.findings):
             ruling = work.rulings[number]
             if ruling.verdict is Verdict.TRANSFORM and finding.by != BY_TOKEN:
-                if finding.form != "exact" or finding.data_class == OPAQUE:
+                if finding.form not in IN_PLACE or finding.data_class == OPAQUE:
                     raise PolicyError("a rule wants a value rewritten that stands in an encoding; only block can help")
                 wanted[number] = ruling.transform
         past, upstream = work.past, work.message.endpoint.upstream
@@ -184,11 +185,13 @@ class Delivery:
             classes = {work.findings[number].data_class for number in span.findings}
             labels = {Label(data_class, TOKENISED, work.source) for data_class in classes}
             origin = Origin(work.event, work.path(part), span.transform)
-            vault.note(text, labels, origin, number=part.kind is Kind.NUMBER)
+            is_number = part.kind is Kind.NUMBER
+            view = _View(vault, number=is_number, hiding=text, labels=labels, origin=origin)
+            new = self.host.transform(span.transform, span.finding, text, view)
+            vault.note(text, labels, origin, number=is_number)  # writes nothing where the plugin took a token for it
             for number in span.findings:
                 if number in work.inner:  # what was hidden inside an encoding stays hidden when it comes decoded
                     vault.note(work.inner[number], labels, origin)
-            new = self._transform(work, span, text)
         else:
             new = self._transform(work, span, text)
             state = rewriting.state_made(span, work.rulings, in_part[span.part])
@@ -227,7 +230,7 @@ class Delivery:
         """Return the edits that keep an upstream's token-shaped text from being taken for this session's tokens."""
         ledger, vault, upstream = work.past.ledger, work.past.vault, work.message.endpoint.upstream
         edits = []
-        for number, part in work.looked_at:
+        for number, part in work.bracketed:
             for at, token in lookalikes(part.text):
                 own = token and vault.of_token(token) and ledger.marked("sent", _sent_mark(upstream, token))
                 inside = any(span.part == number and span.start < at <= span.end for span in spans)
@@ -244,17 +247,34 @@ class Delivery:
 
 
 class _View:
-    """The part of a session's vault that transforms may use; it knows whether the text at hand was a number."""
+    """The part of a session's vault that transforms may use; it knows whether the text at hand was a number.
 
-    __slots__ = ("_number", "_vault")
+    What it is `hiding` is written down with its labels and origin as soon as it gets its token: in one row.
+    """
 
-    def __init__(self, vault: Vault, *, number: bool) -> None:
+    __slots__ = ("_hiding", "_labels", "_number", "_origin", "_vault")
+
+    def __init__(
+        self,
+        vault: Vault,
+        *,
+        number: bool,
+        hiding: str | None = None,
+        labels: Collection[Label] = (),
+        origin: Origin | None = None,
+    ) -> None:
         self._vault = vault
         self._number = number
+        self._hiding = hiding
+        self._labels = labels
+        self._origin = origin or Origin()
 
     def tokenise(self, data_class: DataClass, text: str, *, number: bool = False) -> str:
         """Return the session's token for a value."""
-        return self._vault.tokenise(data_class, text, number=number or self._number)
+        number = number or self._number
+        if text != self._hiding:
+            return self._vault.tokenise(data_class, text, number=number)
+        return self._vault.tokenise(data_class, text, number=number, labels=self._labels, origin=self._origin)
 
     def digest(self, text: str) -> str:
         """Return a keyed hash of `text` in hex."""

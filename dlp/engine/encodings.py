@@ -1,32 +1,67 @@
-"""The common encodings a value can be written in: base64, hex, escapes of URLs and JSON, compression, nestings."""
+"""The common encodings a value can be written in: base64, hex, escapes, mail and web codings, compression, nestings."""
 
 import binascii
+import functools
+import html
+import quopri
 import re
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-import brotli
-import zstandard
+from dlp.engine import alphabets
+from dlp.engine.alphabets import wordlike as _wordlike
+from dlp.engine.compression import decompress
+from dlp.engine.pictures import pixels
 
 _MAX_DEPTH = 4
 MAX_DECODED = 8 * 1024 * 1024
 """How many bytes one message's encoded runs may come to: all of a body of the usual limit, and no bomb."""
 _GLANCE = 65_536  # bytes that are enough to see whether something compressed holds text
 _OPAQUE_BYTES = 16
+_REMEMBERED_TO = 16
+_FEW = 16
 _SHORTEST_RUN = 6  # four bytes, the shortest value looked for, take six characters of base64
 _COMPRESSED_FROM = 12  # no compression without a magic number makes the shortest values shorter than this
+_MAGIC = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\x78", b"BZh", b"\xfd7zXZ", b"PK\x03\x04")
+_SHORT_STREAM = 128  # bytes: up to here, a stream that does not say what it is gets tried as well
+_LEAST_TEXT = 12  # bytes: fewer look like text by chance too often
+_VIEW_DEPTH = 3
+_VIEWED, _VIEWED_EACH = 1 << 18, 24  # bytes of all views together: some, and so many times the texts
+_HIGH = bytes(range(128, 256))
+_PRINTABLE = bytes([*range(32, 127), 9, 10, 13])
+_NOT_SHOWN = bytes(set(range(256)) - set(_PRINTABLE))
+_MOSTLY = 7  # one byte in so many may be none of them: what was glued to a run makes some noise
 
 _RUN = re.compile(r"[A-Za-z0-9+/_-]{6,}={0,2}")
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2})+")
-_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})")
-_HEX_INSIDE = re.compile(r"[0-9a-fA-F]{8,}")
+_ESCAPE = re.compile(
+    r"\\u\{([0-9a-fA-F]{1,6})\}|[\\%]u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})|\\U([0-9a-fA-F]{8})|\\([0-3][0-7]{2})"
+)
+_OCTAL = 5  # the group of it
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,31});?")
+_QUOTED = re.compile(r"=[0-9A-F]{2}|=\r?\n")
+_UTF7 = re.compile(r"\+(A[A-Za-z0-9+/]{2,})-?")  # what is ASCII begins so
+_PUNYCODE = re.compile(r"(?i:\bxn--)([a-z0-9-]{2,59})")
+_TAG = re.compile(r"<!--.{0,200}?-->|</?[A-Za-z][^<>]{0,200}>", re.DOTALL)
+_UNSEEN = re.compile("[\U000e0000-\U000e007f]")  # tags, which also repeat ASCII: both readings count
+_CODED = re.compile(
+    r"[\\%<\U000e0000-\U000e007f]|&(?:#|[A-Za-z]{2,31};)|=(?:[0-9A-F]{2}|\r?\n)|\+A[A-Za-z0-9+/]{2}|[xX][nN]--"
+)
+_CODING_SIGNS = (b"\\", b"%", b"<", b"&", b"=", b"+", b"n--", b"N--", b"\xf3\xa0")
+_CODED_BYTES = re.compile(_CODED.pattern.replace("\\U000e0000-\\U000e007f", "\xf3").encode("latin-1"))
 _HEX_BYTES = re.compile(rb"(?:[0-9a-fA-F]{2})+")
+_RUN_IN_BYTES = re.compile(rb"[A-Za-z0-9+/_-]{6,}={0,2}")
+_HEX_INSIDE_BYTES = re.compile(rb"[0-9a-fA-F]{8,}")
 _JOINERS = str.maketrans("", "", "+/_-")
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 _PERCENT = re.compile(r"%[0-9a-fA-F]{2}")
+_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_TWO_BITS, _FOUR_BITS = (
+    bytes.maketrans(_ALPHABET, bytes(_ALPHABET[place & kept] for place in range(64))) for kept in (0b110000, 0b111100)
+)
+"""Of the last character of a run that does not fill its bytes, the bits that count; the others are taken for zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +86,8 @@ def decodings(text: str, budget: list[int] | None = None) -> list[Decoding]:
     does what cannot be decoded to text, provided it has sixteen bytes or more and looks random rather than like words.
     """
     found: list[Decoding] = []
+    if len(text) < _SHORTEST_RUN and not _CODED.search(text):
+        return found
     _decode_into(found, text, 0, len(text), "", 0, [MAX_DECODED] if budget is None else budget)
     return found
 
@@ -60,41 +97,130 @@ def wordlike(run: str | bytes) -> bool:
 
     What is encoded looks so by chance only: for eight characters of base64 that is less than one in a thousand.
     """
-    letters = run.translate(_JOINERS) if isinstance(run, str) else run.translate(None, b"+/_-")
+    if isinstance(run, str):
+        return _wordlike(run)
+    letters = run.translate(None, b"+/_-=")
     return letters.isalpha() and (letters.islower() or letters.isupper() or letters.istitle())
 
 
-def rough(text: str) -> Iterator[Decoding]:
-    """Give what encoded runs read as from wherever an encoded value could begin in them; only good for known values.
+def views(texts: list[tuple[int, str]]) -> Iterator[tuple[int, Decoding]]:
+    """Give what runs read as in any alphabet, from wherever an encoded value could begin; only good for known values.
 
-    Characters glued in front of a run shift base64 by up to three places and hex by one, and make noise of what they
-    belong to. Noise is written as U+FFFD, so that a classifier would see nonsense here.
+    `texts` are numbered; each view comes with its text's number. What reads like text, or is compressed, is looked
+    into again, three levels deep in all, as long as all views together stay within a bound that grows with the texts.
     """
-    for run in _RUN.finditer(text):
-        if wordlike(run.group()):
-            continue
-        written = run.group().rstrip("=")
-        if written.isdigit():  # base64 is digits throughout by chance only; hex is looked for below
-            continue
-        standard = written.replace("-", "+").replace("_", "/")
-        for shift in range(4):
-            body = standard[shift:]
-            body = body[: len(body) - (len(body) % 4 == 1)]
-            if len(body) >= _SHORTEST_RUN:
-                data = binascii.a2b_base64(body + "=" * (-len(body) % 4))
-                yield Decoding(run.start(), run.end(), "base64", data.decode("utf-8", "replace"))
-    for run in _HEX_INSIDE.finditer(text):
-        for shift in range(2):
-            digits = run.group()[shift:]
-            data = bytes.fromhex(digits[: len(digits) // 2 * 2])
-            yield Decoding(run.start(), run.end(), "hex", data.decode("utf-8", "replace"))
+    left = _VIEWED + _VIEWED_EACH * sum(len(text) for _, text in texts)
+    level = [(number, text, -1, -1, "") for number, text in texts]
+    for _ in range(_VIEW_DEPTH):
+        following: list[tuple[int, str, int, int, str]] = []
+        seen: set[str] = set()
+        for number, text, start, end, outer in level:
+            for first, last, name, data in alphabets.readings(text):
+                left -= len(data)
+                if left < 0:
+                    return
+                at, to, form = (first, last, name) if start < 0 else (start, end, _via(name, outer))
+                plain, compression = _looked_into(data)
+                yield number, Decoding(at, to, _via(compression, form) if compression else form, plain)
+                if plain not in seen and (compression or _reads(data)):
+                    seen.add(plain)
+                    following.append((number, plain, at, to, _via(compression, form) if compression else form))
+        level = following
+        if not level:
+            return
+
+
+def readable(run: str) -> bool:
+    """Return whether a run reads as text, or as something compressed, in some alphabet."""
+    return any(
+        len(data) >= _LEAST_TEXT and (_reads(data) or _holds_text(data))
+        for start, end, _, data in alphabets.readings(run)
+        if (end - start) * 4 >= len(run) * 3
+    )
+
+
+def _holds_text(data: bytes) -> bool:
+    plain, compression = _looked_into(data)
+    return bool(compression) and len(plain) >= _LEAST_TEXT and _reads(plain.encode())
+
+
+def _looked_into(data: bytes) -> tuple[str, str]:
+    """Return bytes as text, decompressed if they say that they are compressed; what is no text is left out of it."""
+    plain, name = decompress(data, _GLANCE) if data.startswith(_MAGIC) or len(data) <= _SHORT_STREAM else (None, "")
+    if plain is not None:
+        data = plain
+    if b"\0" in data:  # as in wide characters
+        data = data.replace(b"\0", b"")
+    try:
+        return data.decode(), name
+    except UnicodeDecodeError:
+        return data.translate(None, _HIGH).decode(), name
+
+
+def _reads(data: bytes) -> bool:
+    """Return whether bytes look like text in which something may be encoded again."""
+    return len(data) >= _SHORTEST_RUN and len(data.translate(None, _PRINTABLE)) * _MOSTLY <= len(data)
+
+
+def glimpse(data: bytes) -> str:
+    """Return in one text what the base64 and the hex of a text, here as UTF-8, read as from wherever they could begin.
+
+    One decoding for all runs costs a tenth of one for each. Between what the runs read as stand zero bytes.
+    """
+    found = [run.rstrip(b"=") for run in _RUN_IN_BYTES.findall(data) if not wordlike(run)]
+    runs = [run.translate(_URL_SAFE) for run in found if not run.isdigit()]
+    digits = _HEX_INSIDE_BYTES.findall(data)
+    if not runs and not digits:
+        return ""
+    shifted = [run[shift:] for shift in range(4) for run in runs if len(run) - shift >= _SHORTEST_RUN]
+    views = binascii.a2b_base64(b"".join([_whole_quanta(run) for run in shifted])).decode("utf-8", "replace")
+    if digits:
+        pairs = (run[shift:] for shift in range(2) for run in digits)
+        data = b"\0".join([bytes.fromhex(run[: len(run) // 2 * 2].decode()) for run in pairs])
+        views = f"{views}\0{data.decode('utf-8', 'replace')}"
+    return views
+
+
+def _whole_quanta(run: bytes) -> bytes:
+    """Return a run of base64, and zero bytes behind it, without padding: what follows can be decoded along with it."""
+    match len(run) % 4:
+        case 0:
+            return run + b"AAAA"
+        case 1:  # no number of bytes is written so
+            return run[:-1] + b"AAAA"
+        case 2:
+            return run[:-1] + run[-1:].translate(_TWO_BITS) + b"AAAAAA"
+        case _:
+            return run[:-1] + run[-1:].translate(_FOUR_BITS) + b"AAAAA"
+
+
+def telling(data: bytes) -> list[str] | None:
+    """Return the runs of a text, here as UTF-8, that decode to something; None where it has to be looked at as a whole.
+
+    So it is where something is escaped, or where there are many such runs.
+    """
+    if coded(data):
+        return None
+    told = {run for run in _RUN_IN_BYTES.findall(data) if not wordlike(run) and tells(run, opaque=True)}
+    return [run.decode() for run in told] if len(told) <= _FEW else None
+
+
+def coded(data: bytes) -> bool:
+    """Return whether something in a text, here as UTF-8, may be escaped: for URLs, programs, the web or mail."""
+    return any(sign in data for sign in _CODING_SIGNS) and _CODED_BYTES.search(data) is not None
 
 
 def tells(run: bytes, *, opaque: bool) -> bool:
     """Return whether a run of a surface decodes to a text, or, if `opaque` matters, to what nobody could read.
 
-    The same answer as `decodings` gives, without the decodings: this is asked of every clean message.
+    The same answer as `decodings` gives, without the decodings: this is asked of every clean message. What comes again
+    and again, as dates do, is remembered.
     """
+    return (_told if len(run) <= _REMEMBERED_TO else _told.__wrapped__)(run, opaque=opaque)
+
+
+@functools.lru_cache(maxsize=4096)
+def _told(run: bytes, *, opaque: bool) -> bool:
     return _tells(run, opaque=opaque) or (
         b"/" in run and any(_tells(piece, opaque=False) for piece in run.split(b"/") if len(piece) >= _SHORTEST_RUN)
     )
@@ -123,25 +249,39 @@ def _decode_into(
 ) -> None:
     """Add the decodings of `text`, which stood at `start:end` of the outermost text and was reached through `form`."""
     outermost = not form
-    for name, said in _unquoted(text):
-        budget[0] -= len(said)
-        _take(found, said, start, end, _via(name, form), depth, budget)
+    if _CODED.search(text):
+        for name, said in _unquoted(text):
+            budget[0] -= len(said)
+            _take(found, said, start, end, _via(name, form), depth, budget)
     for run in _RUN.finditer(text):
         if wordlike(run.group()):
             continue
         for first, last in _pieces(run.group()):
-            written = run.group()[first:last]
-            at, to = (run.start() + first, run.start() + last) if outermost else (start, end)
-            for name, data in _unwrap(written):
-                budget[0] -= len(data)
-                plain, inner = _as_text(data, budget) if budget[0] >= 0 and depth < _MAX_DEPTH else (None, "")
-                if budget[0] < 0 or depth >= _MAX_DEPTH:
-                    found.append(Decoding(at, to, _via(name, form), None, beyond=True))
-                    return
-                if plain is not None:
-                    _take(found, plain, at, to, _via(inner + name, form), depth, budget)
-                elif last - first == len(run.group()) and len(data) >= _OPAQUE_BYTES and _looks_random(written):
-                    found.append(Decoding(at, to, _via(name, form), None))
+            span = (run.start() + first, run.start() + last) if outermost else (start, end)
+            whole = last - first == len(run.group())
+            if not _decode_run(found, run.group()[first:last], span, form, depth, budget, whole=whole):
+                return
+
+
+def _decode_run(
+    found: list[Decoding], run: str, span: tuple[int, int], form: str, depth: int, budget: list[int], *, whole: bool
+) -> bool:
+    """Add what one run decodes to; return whether there is depth and budget left."""
+    unread = ""
+    for name, data in _unwrap(run):
+        budget[0] -= len(data)
+        plain, inner = _as_text(data, budget) if budget[0] >= 0 and depth < _MAX_DEPTH else (None, "")
+        if budget[0] < 0 or depth >= _MAX_DEPTH:
+            found.append(Decoding(*span, _via(name, form), None, beyond=True))
+            return False
+        if plain is not None:
+            _take(found, plain, *span, _via(inner + name, form), depth, budget)
+            return True  # what reads as text in hex is no base64
+        if whole and len(data) >= _OPAQUE_BYTES and _looks_random(run):
+            unread = name
+    if unread:
+        found.append(Decoding(*span, _via(unread, form), None))
+    return True
 
 
 def _pieces(run: str) -> Iterator[tuple[int, int]]:
@@ -165,15 +305,70 @@ def _take(found: list[Decoding], plain: str, start: int, end: int, form: str, de
 
 def _unquoted(text: str) -> Iterator[tuple[str, str]]:
     """Give what a whole text says once its escapes are taken for what they stand for."""
-    if _ESCAPE.search(text):
-        yield "escape", _ESCAPE.sub(_unescape, text)
+    for name, sign, unquote_ in _UNQUOTERS:
+        if sign in text if sign else not text.isascii():
+            said = unquote_(text)
+            if said is not None and said != text:
+                yield name, said
+
+
+def _from_escapes(text: str) -> str | None:
+    if _ESCAPE.search(text) is None:
+        return None
+    said = _ESCAPE.sub(_unescape, text)
+    with suppress(UnicodeError):
+        said = said.encode("utf-16", "surrogatepass").decode("utf-16")  # pairs of them stand for one character
+    return said
+
+
+def _from_percents(text: str) -> str | None:
     if _PERCENT.search(text):
         with suppress(UnicodeDecodeError):
-            yield "url", unquote(text, errors="strict")
+            return unquote(text, errors="strict")
+    return None
+
+
+def _from_quoted(text: str) -> str | None:
+    if not text.isascii() or _QUOTED.search(text) is None:
+        return None
+    return quopri.decodestring(text.encode()).decode("utf-8", "ignore")
 
 
 def _unescape(match: re.Match[str]) -> str:
-    return chr(int(match[1] or match[2], 16))
+    digits = match[match.lastindex or 0]
+    code = int(digits, 8 if match.lastindex == _OCTAL else 16)
+    return chr(code) if code <= 0x10FFFF else match[0]  # noqa: PLR2004 - the last code point
+
+
+def _from_utf7(match: re.Match[str]) -> str:
+    run = match[1]
+    with suppress(UnicodeDecodeError, binascii.Error):
+        data = binascii.a2b_base64(run + "=" * (-len(run) % 4))
+        said = data[: len(data) // 2 * 2].decode("utf-16-be")
+        if said.isprintable():
+            return said
+    return match[0]
+
+
+def _from_punycode(match: re.Match[str]) -> str:
+    with suppress(UnicodeError):
+        return match[1].lower().encode("ascii").decode("punycode")
+    return match[0]
+
+
+_UNQUOTERS: tuple[tuple[str, str, Callable[[str], str | None]], ...] = (
+    ("escape", "\\", _from_escapes),
+    ("escape", "%u", _from_escapes),
+    ("url", "%", _from_percents),
+    ("html", "&", html.unescape),
+    ("quoted-printable", "=", _from_quoted),
+    ("utf-7", "+", lambda text: _UTF7.sub(_from_utf7, text)),
+    ("punycode", "n--", lambda text: _PUNYCODE.sub(_from_punycode, text)),
+    ("punycode", "N--", lambda text: _PUNYCODE.sub(_from_punycode, text)),
+    ("markup", "<", lambda text: _TAG.sub("", text)),
+    ("unseen", "", lambda text: _UNSEEN.sub("", text)),
+)
+"""By the sign without which there is nothing to do: how a text is read that is escaped so."""
 
 
 def _via(inner: str, outer: str) -> str:
@@ -200,7 +395,11 @@ def _as_text(data: bytes, budget: list[int]) -> tuple[str | None, str]:
     try:
         text = data.decode()
     except UnicodeDecodeError:
-        plain, name = _decompress(data, max(budget[0], 0) + 1)  # one more than fits: too much is noticed, not cut off
+        picture = pixels(data)
+        if picture is not None:
+            budget[0] -= len(picture)
+            return picture.translate(None, _NOT_SHOWN).decode(), "png+"
+        plain, name = decompress(data, max(budget[0], 0) + 1)  # one more than fits: too much is noticed, not cut off
         if plain is None:
             return None, ""
         budget[0] -= len(plain)
@@ -208,57 +407,24 @@ def _as_text(data: bytes, budget: list[int]) -> tuple[str | None, str]:
             return plain.decode(), name + "+"
         except UnicodeDecodeError:
             return None, ""
+    if "\0" in text:
+        return _as_wide(data), ""
     return (text, "") if text.isprintable() or _mostly_printable(text) else (None, "")
+
+
+def _as_wide(data: bytes) -> str | None:
+    """Return bytes as text of two or four bytes a character, if every zero byte is where such text has them."""
+    for coding, size in (("utf-32-le", 4), ("utf-32-be", 4), ("utf-16-le", 2), ("utf-16-be", 2)):
+        if len(data) % size == 0:
+            with suppress(UnicodeDecodeError):
+                text = data.decode(coding).removeprefix("\ufeff")
+                if "\0" not in text and text.isascii() and _mostly_printable(text):
+                    return text
+    return None
 
 
 def _mostly_printable(text: str) -> bool:
     return all(character.isprintable() or character in "\r\n\t" for character in text)
-
-
-def _decompress(data: bytes, limit: int) -> tuple[bytes | None, str]:
-    """Return what compressed bytes hold, at most `limit` of them, and the compression's name."""
-    for magic, name, unpack in _COMPRESSIONS:
-        if data.startswith(magic) and (magic or len(data) >= _COMPRESSED_FROM):
-            try:
-                plain = unpack(data, limit)
-            except (zlib.error, zstandard.ZstdError, brotli.error):
-                continue
-            if plain:
-                return plain, name
-    return None, ""
-
-
-def _gzip(data: bytes, limit: int) -> bytes:
-    return zlib.decompressobj(wbits=31).decompress(data, limit)
-
-
-def _zlib(data: bytes, limit: int) -> bytes:
-    return zlib.decompressobj().decompress(data, limit)
-
-
-def _zstd(data: bytes, limit: int) -> bytes:
-    return zstandard.ZstdDecompressor().stream_reader(data).read(limit)
-
-
-def _raw_deflate(data: bytes, limit: int) -> bytes:
-    stream = zlib.decompressobj(wbits=-15)
-    plain = stream.decompress(data, limit)
-    return plain if stream.eof else b""  # without a magic number, only a stream that ends well is one
-
-
-def _brotli(data: bytes, limit: int) -> bytes:
-    stream = brotli.Decompressor()
-    plain: bytes = stream.process(data, output_buffer_limit=limit)
-    return plain if stream.is_finished() else b""
-
-
-_COMPRESSIONS: tuple[tuple[bytes, str, Callable[[bytes, int], bytes]], ...] = (
-    (b"\x1f\x8b", "gzip", _gzip),
-    (b"\x28\xb5\x2f\xfd", "zstd", _zstd),
-    (b"\x78", "zlib", _zlib),
-    (b"", "deflate", _raw_deflate),
-    (b"", "br", _brotli),
-)
 
 
 def _looks_random(run: str) -> bool:

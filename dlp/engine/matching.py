@@ -19,6 +19,8 @@ SHORTEST = 4
 
 _SHORT, _LONG = 4, 8  # widths of the anchors; a value of eight characters or more is anchored by eight
 _VECTOR_FROM = 128  # below this length a set of substrings is quicker than numpy
+_AT_ONCE = 128 * 1024
+_LONGER = "\u0130"  # the one character that is longer in small letters
 _SEPARATOR = "\0"  # between texts that are looked at together: neither a letter nor a digit, and rare
 _FACTOR = 0x9E3779B97F4A7C15  # an odd 64-bit constant (2**64 / golden ratio): multiplicative hashing
 _MASK = (1 << 64) - 1
@@ -49,7 +51,9 @@ COMMON = frozenset(
 def fold(text: str) -> str:
     """Return a text with case taken away, of the same length: offsets in it are offsets in the text."""
     lower = text.lower()
-    return lower if len(lower) == len(text) else "".join(c if len(c.lower()) != 1 else c.lower() for c in text)
+    if len(lower) == len(text):
+        return lower
+    return _LONGER.join([piece.lower() for piece in text.split(_LONGER)])
 
 
 def whole_only(value: str) -> bool:
@@ -151,8 +155,14 @@ class _Anchors:
             return
         if len(text) < _VECTOR_FROM:
             starts: Iterable[int] = [at for at in range(count) if text[at : at + width] in table]
-        else:
+        elif len(text) <= _AT_ONCE:
             starts = self._candidates(text)
+        else:  # in pieces: what is worked out of a text takes dozens of times its memory
+            starts = (
+                at + start
+                for at in range(0, count, _AT_ONCE)
+                for start in self._candidates(text[at : at + _AT_ONCE + width - 1])
+            )
         for at in starts:
             for known, offset in table.get(text[at : at + width], ()):
                 start, value = at - offset, fold(known.text)

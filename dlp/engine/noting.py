@@ -30,14 +30,14 @@ def noted(
     path = facts.get("path")
     if isinstance(path, str) and not any(part.startswith("url/") for part in labelled):
         kept["path"] = shown(path, policy.steps)
-    wanted = policy.facts_used - TOLD - policy.trusted.keys() - {"purpose"}
+    wanted = (policy.facts_used & facts.keys()) - TOLD - policy.trusted.keys() - {"purpose"}
     if wanted:
         specs = facts_of(policy, endpoint, inbound=direction is Direction.INBOUND)
         paths: dict[str, list[str]] = {}
         for spec in specs:
             paths.setdefault(spec.name, []).append(spec.path)
         texts = [text for found in labelled.values() for text in found if text]
-        for name in sorted(wanted & facts.keys()):
+        for name in sorted(wanted):
             worked_out = " " in name  # yes, no or a count: these tell no value
             if not worked_out and (_is_labelled(paths.get(name, ()), labelled) or _holds(facts[name], texts)):
                 withheld.append(name)

@@ -7,9 +7,10 @@ one subject; the transform step is in `delivery`, what is told of a message in `
 
 import copy
 import hashlib
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from functools import partial
+from typing import Any, Protocol
 
 from dlp.core.errors import PluginError, PolicyError
 from dlp.core.finding import Finding
@@ -38,21 +39,29 @@ from dlp.core.ports import AuditEntry, Clock, Random, Store
 from dlp.core.token import TOKEN, lookalikes
 from dlp.engine import combining, telling, tracing
 from dlp.engine.approvals import Answer, Approvals
-from dlp.engine.budget import Budget
+from dlp.engine.budget import Budget, Over
 from dlp.engine.classify import Classifier
 from dlp.engine.delivery import Delivery
+from dlp.engine.forms import PART
 from dlp.engine.noting import noted, watched
 from dlp.engine.past import Past
+from dlp.engine.remembered import Remembered, Stored
 from dlp.engine.sessions import Sessions
-from dlp.engine.tracing import BY_TOKEN
+from dlp.engine.tracing import BY_TOKEN, Sighting
 from dlp.engine.vault import Known, Vault
-from dlp.engine.work import Call, Work
+from dlp.engine.work import Call, Within, Work
 from dlp.hooks.host import Host
 
+BY_MEMORY = "remembered"
+"""What a finding says has seen it where the tenant remembers the value from another session."""
 _MAX_PASTS = 1024
 _MAX_PLAIN = 4096
 _ANYONE = "reviewer"  # who may answer where a rule asks and names nobody
 _INLINE_BYTES = 8 * 1024
+_LARGE_BYTES = 64 * 1024
+"""From here on a block is looked through apart: what takes longer would be noticed by others."""
+_MAX_SURFACE = 1024 * 1024
+"""Beyond this, looking through a surface at once takes more memory than reading it and looking through its parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +72,13 @@ class Classify:
 
 
 @dataclass(frozen=True, slots=True)
+class Read:
+    """Call `task` where it may take long and can be killed; send in what it returns."""
+
+    task: Callable[[], object]
+
+
+@dataclass(frozen=True, slots=True)
 class Hold:
     """Wait until the approval is answered, or until the time is up; send None."""
 
@@ -70,8 +86,16 @@ class Hold:
     until: float
 
 
-type Wait = Classify | Hold
-type Run = Generator[Wait, Sequence[Finding] | None, Outcome]
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """Call `task`, which only reads, where it holds up nobody; send in what it returns, throw in what it raises."""
+
+    task: Callable[[], object]
+    message: Message
+
+
+type Wait = Classify | Read | Apart | Hold
+type Run = Generator[Wait, Any, Outcome]
 
 
 class Log(Protocol):
@@ -115,6 +139,7 @@ class Engine:
         self._pasts: dict[str, Past] = {}
         self._plain_keys: set[object] = set()
         self._budget = Budget(store, clock)
+        self._memory: Remembered | None = None
         self._kinds = {spec.name: spec.token for spec in policy.classes.values()}
 
     def renewed(self, policy: Policy, host: Host, classifier: Classifier) -> "Engine":
@@ -154,18 +179,10 @@ class Engine:
         try:
             stamp = self.store.stamp()
             self._check_open(call, stamp)
-            over = self._budget.spend(call.session.id, self.policy.limits, call=message.direction is Direction.OUTBOUND)
+            asks = message.direction is Direction.OUTBOUND and call.within is None
+            over = self._budget.spend(call.session.id, self.policy.limits, call=asks)
             if over is not None and not self.policy.monitor:
-                return self.refuse(
-                    call,
-                    message.direction,
-                    "limit",
-                    over.title,
-                    over.detail,
-                    following=over.following,
-                    endpoint=message.endpoint,
-                    retryable=over.retryable,
-                )
+                return self._over(call, message, over)
             past = self.past(call.session.id)
             past.refresh(stamp)
             work = Work(call, message, self._event(), started, past)
@@ -218,18 +235,77 @@ class Engine:
         call.event = event
         return Refuse(kind, title, detail, event, call.trace, direction=direction, next=following, retryable=retryable)
 
+    def end_stream(self, call: Call, endpoint: Endpoint, reason: str = "") -> None:
+        """Record that a stream is over, and how many messages went each way.
+
+        Raises:
+            StoreError: it could not be recorded.
+
+        """
+        within = call.within
+        if within is None:
+            return
+        self.audit.write(
+            AuditEntry(
+                event=self._event(),
+                time=self._clock(),
+                trace=call.trace,
+                session=call.session.id,
+                agent=call.session.agent,
+                direction=Direction.INBOUND.value,
+                protocol=endpoint.protocol,
+                upstream=tracing.shown_upstream(endpoint.upstream, self._pasts.get(call.session.id)),
+                operation=endpoint.told,
+                source="",
+                sink="",
+                verdict="block" if reason else "allow",
+                rules=(),
+                labels=(),
+                policy=self.policy.digest,
+                reason=reason or "end of stream",
+                counts=dict(within.messages),
+                sandbox_trace=call.sandbox_trace,
+                version=self.policy.version,
+            )
+        )
+
+    def _over(self, call: Call, message: Message, over: Over) -> Refuse:
+        return self.refuse(
+            call,
+            message.direction,
+            "limit",
+            over.title,
+            over.detail,
+            following=over.following,
+            endpoint=message.endpoint,
+            retryable=over.retryable,
+        )
+
     # --- the steps ----------------------------------------------------------------------------------------------------
 
     def _judge(self, work: Work) -> Run:
+        yield from self._read(work)
         self._resolve(work)
         if work.outbound and work.route.sink is None and self._unlisted_ends_here():
             return self._conclude(work, self._decide(work, [Flow(None, RAW, work.route)]))
         yield from self._classify(work)
+        over = self._budget.guess(work.call.session.id, self.policy.limits, work.counts["guessed"])
+        if over is not None and not self.policy.monitor:
+            return self._over(work.call, work.message, over)
         work.flows = self._trace(work)
         decision = self._decide(work, work.flows)
-        if decision.verdict is Verdict.ASK:
+        if decision.verdict is Verdict.ASK and work.call.within is None:
             decision = yield from self._approve(work, decision)
         return self._conclude(work, decision)
+
+    def _read(self, work: Work) -> Generator[Wait, Any]:
+        """Have read elsewhere what would hold everybody up here."""
+        for block in work.message.blocks:
+            if block.far is not None:
+                answer = yield Read(block.far)
+                block.settle(answer)
+                self._check_open(work.call)
+                work.past.refresh()  # the session may have read on meanwhile: what it carries now is what counts
 
     def _check_open(self, call: Call, stamp: object = None) -> None:
         if not self.sessions.alive(call.session.id, stamp):
@@ -262,7 +338,7 @@ class Engine:
         }
         if info.purpose:
             facts["purpose"] = info.purpose
-        work.facts = facts
+        work.facts = {**facts, **message.facts} if message.facts else facts
         if work.outbound:
             work.route = sink_of(self.policy, endpoint, facts)
         else:
@@ -271,44 +347,91 @@ class Engine:
             work.fields = fields_of(self.policy, endpoint)
             work.reading = combining.reading(self.policy, endpoint, work.past)
         work.carries = carries_of(self.policy, endpoint)
+        if self.policy.remembered and not work.outbound:
+            work.carries |= self._remembered().carried(endpoint.upstream, self.policy.remembered)
 
     def _unlisted_ends_here(self) -> bool:
         return self.policy.otherwise is Verdict.BLOCK and not self.policy.monitor
 
-    def _classify(self, work: Work) -> Generator[Wait, Sequence[Finding] | None]:
+    def _classify(self, work: Work) -> Generator[Wait, Any]:
         """Find labels: what the classifiers see, what the source declares, what the session knows."""
-        past, message = work.past, work.message
+        past, blocks = work.past, work.message.blocks
         guarded = tracing.is_guarding(self.policy, past.ledger) or not work.outbound
-        exposed = [] if work.outbound else tracing.exposed(past, message.endpoint.upstream)
-        unclear = [block for block in message.blocks if work.fields or not self.classifier.clean(block)]
-        telling = [
-            block
-            for block in message.blocks
-            if not self._plain(block, past, guarded=guarded) or tracing.shows(block, exposed)
-        ]
-        if not (unclear or telling):
+        exposed = [] if work.outbound else tracing.exposed(past, work.message.endpoint.upstream)
+        large = any(block.size > _LARGE_BYTES for block in blocks)
+        unclear = {
+            id(block)
+            for block in blocks
+            if work.fields or (block.size <= _LARGE_BYTES and not self.classifier.clean(block))
+        }
+        # Values that the session comes to know only now cannot have been known to whoever wrote this message.
+        there = past.apart() if large else past
+        look = partial(self._look, work, there, exposed, unclear, guarded=guarded)
+        asked = (yield from self._apart(work, look)) if large else look()
+        if asked is None:
             return
-        to_classify = _look_at(work, unclear, telling)
-        work.runs = tracing.encoded(work.traced)
-        if work.outbound and past.ledger.any_marked("escaped"):
-            work.runs += tracing.escaped(work.traced)
-        found = yield from self._ask_classifiers(work, to_classify)
+        found = yield from self._ask_classifiers(work, asked)
         own = work.source
         for finding, inner in found:
             if inner:
                 work.inner[len(work.findings)] = inner
+            self._add(work, finding)
+        self._remember_clean(work, [block for block in blocks if id(block) in unclear])
+        recall = partial(_recall, work, past.apart(there) if large else past, exposed)
+        recalled: _Recalled = (yield from self._apart(work, recall)) if large else recall()
+        for finding in recalled.fields:
             self._add(work, replace(finding, source=own))
-        self._remember_clean(work, unclear)
-        for finding in tracing.field_findings(work.fields, work.looked_at):
-            self._add(work, replace(finding, source=own))
-        self._recognise(work, exposed)
-        work.opaque = tracing.unreadable(work.traced, work.runs, past, message.endpoint.upstream)
-        work.facts["opaque"] = any(part.kind is Kind.OPAQUE for _, part in work.traced)
+        self._recognise(work, [*recalled.sightings, *work.cut])
+        if self.policy.remembered and not work.outbound:
+            remember = partial(_remember, work, self._remembered(), self.policy.remembered)
+            for finding in (yield from self._apart(work, remember)) if large else remember():
+                self._add(work, finding)
+        work.bracketed = recalled.bracketed
+        work.opaque = recalled.unreadable
+        work.facts["opaque"] = recalled.opaque
+
+    def _apart(self, work: Work, task: Callable[[], Any]) -> Generator[Wait, Any, Any]:
+        """Have something long and pure done where it holds up nobody."""
+        answer = yield Apart(task, work.message)
+        self._check_open(work.call)
+        work.past.refresh()  # the session may have read on meanwhile: what it carries now is what counts
+        return answer
+
+    def _look(
+        self, work: Work, past: Past, exposed: Sequence[Known], unclear: set[int], *, guarded: bool
+    ) -> "_Asked | None":
+        """Note which parts are looked at and what is encoded in them; return what the classifiers are asked about.
+
+        Of small blocks `unclear` says by identity which they have to see; of large ones that is found out here.
+        """
+        message = work.message
+        unclear |= {id(b) for b in message.blocks if b.size > _LARGE_BYTES and not self.classifier.clean_apart(b)}
+        telling = [
+            block
+            for block in message.blocks
+            # What is read anyway is traced at less cost than it is asked whether it has to be.
+            if (guarded and past.index and id(block) in unclear)
+            or block.size > _MAX_SURFACE
+            or (self.policy.remembered and not work.outbound)
+            or not self._plain(block, past, guarded=guarded)
+            or tracing.shows(block, exposed)
+        ]
+        if work.outbound:
+            work.cut = tracing.cut(message, past)
+        if not (unclear or telling or work.cut):
+            return None
+        to_classify = _look_at(work, unclear, telling)
+        work.runs = tracing.encoded(work.traced)
+        if work.outbound and past.ledger.any_marked("escaped"):
+            work.runs += tracing.escaped(work.traced)
+        return _asked(work, to_classify)
 
     def _plain(self, block: Block, past: Past, *, guarded: bool) -> bool:
         """Ask `tracing.plain`; while the session knows no values, the answer on a block that comes again is kept."""
-        if block.key is None or past.index:
+        if block.key is None:
             return tracing.plain(block, past, guarded=guarded)
+        if past.index:
+            return tracing.still_plain(block, past, guarded=guarded)
         key = (block.key, guarded)
         if key not in self._plain_keys:
             if not tracing.plain(block, past, guarded=guarded):
@@ -325,56 +448,40 @@ class Engine:
             if block.key is not None and not any(id(part) in seen for part in block.parts):
                 self.classifier.remember_clean(block)
 
-    def _recognise(self, work: Work, exposed: Sequence[Known]) -> None:
+    def _recognise(self, work: Work, sightings: Sequence[Sighting]) -> None:
         """Add what the session knows: its own tokens, and values it has hidden or let in before."""
         own = work.source
-        for seen in tracing.sightings(work.traced, work.runs, work.past, exposed):
+        guessed: set[int] = set()
+        for seen in sightings if work.outbound else _besides(work.parts, sightings):
             finding = seen.finding
             if work.outbound:
                 self._add(work, finding, seen.known)
                 if seen.known is not None and finding.by != BY_TOKEN and seen.known.hidden:
-                    work.counts["guessed"] += 1
-            elif finding.state != TOKENISED:  # a token that comes back is dealt with as a token, not as its value
+                    guessed.add(id(seen.known))
+                    work.counts["guessed"] = len(guessed)
+            elif finding.state != TOKENISED and not finding.form.endswith(
+                PART
+            ):  # a token that comes back is dealt with as a token, not as its value
                 self._add(work, replace(finding, source=own), seen.known)
                 if finding.source != own and seen.known is not None:
                     self._add(work, finding, seen.known)
 
-    def _ask_classifiers(
-        self, work: Work, parts: Sequence[tuple[int, Part]]
-    ) -> Generator[Wait, Sequence[Finding] | None, Iterator[tuple[Finding, str]]]:
+    def _ask_classifiers(self, work: Work, asked: "_Asked") -> Generator[Wait, Any, Iterator[tuple[Finding, str]]]:
         """Have the classifiers look at these parts and at what encoded runs decode to.
 
         Spans fit the parts; with a finding in an encoded run comes the text that was seen inside.
         """
-        numbers = [number for number, part in parts if part.kind is not Kind.OPAQUE]
-        texts = [_without_tokens(work.parts[number], work.past.vault) for number in numbers]
-        runs = [run for run in work.runs if run.decoding.text]
-        texts += [
-            Part(work.parts[run.part].path, run.decoding.text or "", name=work.parts[run.part].name) for run in runs
-        ]
-        if not texts:
+        if not asked.texts:
             return iter(())
-        size = sum(len(part.text) for part in texts)
-        if self.classifier.needs_model or size > _INLINE_BYTES:
-            answer = yield Classify(tuple(texts))
+        if self.classifier.needs_model or asked.size > _INLINE_BYTES:
+            answer = yield Classify(asked.texts)
             if answer is None:
                 raise PluginError("the classifiers gave no answer")
             self._check_open(work.call)
             work.past.refresh()  # the session may have read on meanwhile: what it carries now is what counts
         else:
-            answer = self.classifier.classify(texts)
-
-        def fitted() -> Iterator[tuple[Finding, str]]:
-            for finding in answer:
-                if finding.part < len(numbers):
-                    yield replace(finding, part=numbers[finding.part]), ""
-                else:
-                    run = runs[finding.part - len(numbers)]
-                    at = run.decoding
-                    inner = (at.text or "")[finding.start : finding.end]
-                    yield replace(finding, part=run.part, start=at.start, end=at.end, form=at.form), inner
-
-        return fitted()
+            answer = self.classifier.classify(asked.texts)
+        return _fitted(asked, answer, work.source)
 
     @staticmethod
     def _add(work: Work, finding: Finding, known: Known | None = None) -> None:
@@ -475,8 +582,13 @@ class Engine:
         digest = hashlib.sha256()
         labels = sorted(f"{flow.data_class} {flow.state} {flow.route.source}" for flow in work.flows)
         values = [known.text for _, known in sorted(work.known.items())]
-        texts = [piece for part in work.message.parts for piece in (part.path, part.text)]
-        texts += [repr(block.key) if block.raw is None else block.raw.hex() for block in work.message.blocks]
+        texts: list[str] = []
+        for block in work.message.blocks:
+            if block.bound is not None:
+                texts.append(block.bound().hex())
+                continue
+            texts += [piece for part in block.parts for piece in (part.path, part.text)]
+            texts.append(repr(block.key) if block.raw is None else block.raw.hex())
         for piece in (
             *(info.agent, info.id, work.message.direction, work.route.sink or "", decision.digest),
             *(endpoint.upstream, endpoint.operation, endpoint.path),
@@ -491,17 +603,23 @@ class Engine:
     def _conclude(self, work: Work, decision: Decision) -> Outcome:
         """Transform, record, and only then say what the adapter must do."""
         if decision.verdict >= Verdict.ASK:
+            _note_sent(work)  # what goes on where a refused piece was is still a piece
             return self._refusal(work, decision)
-        if not (work.looked_at or work.carries or work.reading):
+        stores = work.outbound and self.policy.remembered and len(work.flows) > 1
+        if not (work.looked_at or work.carries or work.reading or work.cut or stores):
             self._record(work, decision)
+            _note_sent(work)
             return Forward(work.event)
         try:
             with self.store.batch():
                 edits = self._delivery.outbound(work) if work.outbound else self._delivery.inbound(work)
+                if work.outbound and self.policy.remembered:
+                    self._remembered().note(_stored(work, self.policy.remembered), work.message.endpoint.upstream)
                 self._record(work, decision)
         except Exception:
             work.past.forget()  # the batch is undone; memory must not know more than the store
             raise
+        _note_sent(work)
         return Forward(work.event, tuple(edits))
 
     # --- what is recorded, and what the sandbox is told ---------------------------------------------------------------
@@ -531,6 +649,8 @@ class Engine:
     def _record(self, work: Work, decision: Decision) -> None:
         """Write the audit entry, before anything is delivered."""
         names: dict[str, None] = dict.fromkeys(ruling.rule for ruling in decision.matches if ruling.rule)
+        if work.call.within is not None and _repeats(work, decision, work.call.within):
+            return
         would = max((r.verdict for r in decision.matches if not r.enforced), default=Verdict.ALLOW)
         info, endpoint, now = work.call.session, work.message.endpoint, self._clock()
         facts, withheld = noted(self.policy, endpoint, work.message.direction, work.facts, work.labelled)
@@ -580,11 +700,36 @@ class Engine:
         self._pasts[session] = past  # the last used stands last
         return past
 
+    def _remembered(self) -> Remembered:
+        if self._memory is None:
+            self._memory = Remembered(self.store, self.sessions.tenant_seal())
+        return self._memory
+
     def _token_kind(self, data_class: DataClass) -> str:
         return self._kinds.get(data_class) or data_class.rpartition(".")[2].upper()
 
 
-def _look_at(work: Work, unclear: Sequence[Block], telling: Sequence[Block]) -> list[tuple[int, Part]]:
+def _repeats(work: Work, decision: Decision, within: Within) -> bool:
+    """Return whether a message of a stream needs no entry: nothing is found in it, and all else is as in the last."""
+    direction = work.message.direction
+    within.messages[direction.value] += 1
+    told = (
+        decision.verdict,
+        frozenset((flow.data_class, flow.state, flow.route) for flow in work.flows),
+        frozenset(match.rule for match in decision.matches),
+    )
+    same = not work.findings and within.recorded.get(direction) == told
+    within.recorded[direction] = told
+    return same
+
+
+def _note_sent(work: Work) -> None:
+    """Remember what a session sends in pieces, once it knows values that could be cut so."""
+    if work.outbound and work.past.index:
+        work.past.sent.take(list(enumerate(work.message.parts)))
+
+
+def _look_at(work: Work, unclear: Collection[int], telling: Sequence[Block]) -> list[tuple[int, Part]]:
     """Note which parts, with their numbers, are looked at and which are traced; return those to classify."""
     work.parts = work.message.parts
     to_classify: list[tuple[int, Part]] = []
@@ -592,15 +737,95 @@ def _look_at(work: Work, unclear: Sequence[Block], telling: Sequence[Block]) -> 
     for block in work.message.blocks:
         numbered = list(enumerate(block.parts, number))
         number += len(numbered)
-        if block in unclear:
+        if id(block) in unclear:
             to_classify += numbered
         if block in telling:
             work.traced += numbered
         else:  # a surface hides nothing, but what it says may turn out to be ambiguous
             work.traced += [(at, part) for at, part in numbered if part.kind is Kind.OPAQUE]
-        if block in unclear or block in telling:
+        if id(block) in unclear or block in telling:
             work.looked_at += numbered
     return to_classify
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the classifiers are asked about: texts of parts, with the parts' numbers, then those of encoded runs."""
+
+    numbers: Sequence[int]
+    runs: Sequence[tracing.Encoded]
+    texts: tuple[Part, ...]
+    size: int
+
+
+def _asked(work: Work, parts: Sequence[tuple[int, Part]]) -> _Asked:
+    numbers = [number for number, part in parts if part.kind is not Kind.OPAQUE]
+    runs = [run for run in work.runs if run.decoding.text]
+    texts = (
+        *(_without_tokens(work.parts[number], work.past.vault) for number in numbers),
+        *(Part(work.parts[run.part].path, run.decoding.text or "", name=work.parts[run.part].name) for run in runs),
+    )
+    return _Asked(numbers, runs, texts, sum([len(part.text) for part in texts]))
+
+
+def _fitted(asked: _Asked, answer: Sequence[Finding], source: str) -> Iterator[tuple[Finding, str]]:
+    """Give the classifiers' findings as findings in the parts of the message."""
+    for seen in answer:
+        # Built anew rather than replaced: this runs for every finding.
+        sure, state = seen.confidence, seen.state
+        if seen.part < len(asked.numbers):
+            number = asked.numbers[seen.part]
+            yield Finding(number, seen.start, seen.end, seen.data_class, seen.by, sure, state, source, seen.form), ""
+        else:
+            run = asked.runs[seen.part - len(asked.numbers)]
+            at = run.decoding
+            inner = (at.text or "")[seen.start : seen.end]
+            yield Finding(run.part, at.start, at.end, seen.data_class, seen.by, sure, state, source, at.form), inner
+
+
+@dataclass(frozen=True, slots=True)
+class _Recalled:
+    """What the session and the source know of a message's parts."""
+
+    fields: Sequence[Finding]
+    sightings: Sequence[Sighting]
+    unreadable: bool
+    opaque: bool
+    bracketed: Sequence[tuple[int, Part]]
+
+
+def _recall(work: Work, past: Past, exposed: Sequence[Known]) -> _Recalled:
+    """Return what the source declares of the parts, and what the session knows of them."""
+    return _Recalled(
+        list(tracing.field_findings(work.fields, work.looked_at)),
+        [
+            seen
+            for parts, runs in _stretches(work.traced, work.runs)
+            for seen in tracing.sightings(parts, runs, past, exposed)
+        ],
+        tracing.unreadable(work.traced, work.runs, past, work.message.endpoint.upstream),
+        any(part.kind is Kind.OPAQUE for _, part in work.traced),
+        [(number, part) for number, part in work.looked_at if "[" in part.text or "%5" in part.text],
+    )
+
+
+def _stretches(
+    parts: Sequence[tuple[int, Part]], runs: Sequence[tracing.Encoded]
+) -> Iterator[tuple[Sequence[tuple[int, Part]], Sequence[tracing.Encoded]]]:
+    """Cut many parts into stretches, with the runs in them: what is seen in one part does not depend on others."""
+    if sum([len(part.text) for _, part in parts]) <= _LARGE_BYTES:
+        yield parts, runs
+        return
+    of_part: dict[int, list[tracing.Encoded]] = {}
+    for run in runs:
+        of_part.setdefault(run.part, []).append(run)
+    start, length = 0, 0
+    for end, (_, part) in enumerate(parts, 1):
+        length += len(part.text)
+        if length > _LARGE_BYTES or end == len(parts):
+            some = parts[start:end]
+            yield some, [run for number, _ in some for run in of_part.get(number, ())]
+            start, length = end, 0
 
 
 _NOT_TOLD = frozenset({"purpose", "opaque", "part"})
@@ -615,6 +840,70 @@ def _declared(specs: Sequence[FactSpec], message: Message, past: Past) -> dict[s
         if any(past.vault.of_token(token) for _, token in lookalikes(part.text) if token)
     }
     return read_facts([spec for spec in specs if spec.path not in hidden], message.parts)
+
+
+_LONG_TEXT = 12
+"""From how many characters a text that may hold carried data is remembered: shorter ones stand in many messages."""
+
+
+def _stored(work: Work, classes: frozenset[DataClass]) -> Iterator[Stored]:
+    """Give the values of some classes that this message takes to its upstream in the clear."""
+    for number, finding in enumerate(work.findings):
+        if finding.data_class in classes and work.rulings[number].verdict is Verdict.ALLOW:
+            known = work.known.get(number)
+            text = known.text if known is not None else work.parts[finding.part].text[finding.start : finding.end]
+            yield Stored(text, finding.data_class, finding.source)
+    carried = {(flow.data_class, flow.route.source) for flow in work.flows if flow.finding is None}
+    for data_class, source in carried:
+        if data_class is not None and data_class in classes:
+            for part in work.message.parts:  # nobody knows in which of them it is
+                framing = part.kind is Kind.KEY or part.path.startswith(("header/", "host/"))  # the same in any message
+                if not framing and len(part.text) >= _LONG_TEXT:
+                    yield Stored(part.text, data_class, source)
+
+
+def _remember(work: Work, memory: Remembered, classes: frozenset[DataClass]) -> list[Finding]:
+    """Return where an answer holds what is remembered beyond the session."""
+    runs = [run for run in work.runs if run.decoding.text]
+    texts = [part.text for _, part in work.traced] + [run.decoding.text or "" for run in runs]
+    found: list[Finding] = []
+    for one in memory.recall(texts, classes):
+        if one.text < len(work.traced):
+            part, start, end, form = work.traced[one.text][0], one.start, one.end, "exact"
+        else:
+            run = runs[one.text - len(work.traced)]
+            part, start, end, form = run.part, run.decoding.start, run.decoding.end, run.decoding.form
+        sources = dict.fromkeys((work.source, one.source))
+        found += [Finding(part, start, end, one.data_class, BY_MEMORY, source=source, form=form) for source in sources]
+    return found
+
+
+def _besides(parts: Sequence[Part], sightings: Sequence[Sighting]) -> Iterator[Sighting]:
+    """Give what is seen, but values in other forms only where these say more than whole values that stand there.
+
+    Else it would depend on the values which of them become one token together: a row of some may read as one encoding.
+    """
+    whole: dict[int, list[Finding]] = {}
+    for seen in sightings:
+        if seen.finding.form == "exact" and seen.known is not None:
+            whole.setdefault(seen.finding.part, []).append(seen.finding)
+    for seen in sightings:
+        finding = seen.finding
+        here = whole.get(finding.part)
+        if (
+            here is None
+            or seen.known is None
+            or finding.form == "exact"
+            or _says_more(parts[finding.part].text, finding, here)
+        ):
+            yield seen
+
+
+def _says_more(text: str, finding: Finding, whole: Sequence[Finding]) -> bool:
+    letters = {at for at in range(finding.start, finding.end) if text[at].isalnum()}
+    for one in whole:
+        letters.difference_update(range(one.start, one.end))
+    return bool(letters)
 
 
 def _without_tokens(part: Part, vault: Vault) -> Part:

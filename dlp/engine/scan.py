@@ -49,7 +49,7 @@ _UNICODE = hyperscan.HS_FLAG_UTF8 | hyperscan.HS_FLAG_UCP
 SHORT = 2000
 """Texts up to this many characters are short: where in them a pattern matches need not be known."""
 
-_NAMES, _LONGEST_NAME = 8192, 200
+_NAMES, _LONGEST_NAME, _LONGEST_WORD = 8192, 200, 24
 
 
 class Scanner:
@@ -82,6 +82,7 @@ class Scanner:
         self._in_texts = {number: (number,) for number in in_texts} | {odd: tuple(in_texts)}
         self._in_names = {number: (number,) for number in in_names} | {odd: tuple(in_names)}
         self._of_name: OrderedDict[str, tuple[int, ...]] = OrderedDict()
+        self._nothing_in: set[str] = set()
         number_of = {(plugin, pattern.name): number for number, (plugin, pattern) in enumerate(owners)}
         # Of each pattern: True where a match is a reason by itself, else the patterns one of which must match too.
         self._reasons: list[bool | frozenset[int]] = [
@@ -98,8 +99,11 @@ class Scanner:
         self.always = any(self._reasons[number] is True for number in self._anywhere)
         self.slow = any(pattern.slow for (_, pattern), is_asked in zip(owners, asked, strict=True) if is_asked)
 
-    def scan(self, surface: bytes) -> bool:
-        """Return whether anything in `surface`, which is UTF-8, is a reason to look closer."""
+    def scan(self, surface: bytes, *, apart: bool = False) -> bool:
+        """Return whether anything in `surface`, which is UTF-8, is a reason to look closer.
+
+        One other thread at a time may scan too, if it says so by `apart`.
+        """
         if self.always:
             return True
         reasons = self._reasons
@@ -110,7 +114,12 @@ class Scanner:
             return reasons[pattern] is True  # True ends the scan
 
         try:
-            self._compiled.once(surface).scan(surface, match_event_handler=note)
+            database = self._compiled.once(surface)
+            if apart:
+                scratch = self._compiled.scratch_apart(database)
+                database.scan(surface, match_event_handler=note, scratch=scratch)
+            else:
+                database.scan(surface, match_event_handler=note)
         except hyperscan.ScanTerminated:
             return True
         together = {*seen, *self._anywhere}
@@ -140,7 +149,7 @@ class Scanner:
                 continue
             ends = of_text.get(text)
             if ends is None:
-                ends = of_text[text] = self._in_text(text)
+                ends = of_text[text] = [] if text in self._nothing_in else self._in_text(text)
                 if anywhere:
                     ends[:] = sorted({*ends, *anywhere})
             for end, pattern in ends:
@@ -160,6 +169,7 @@ class Scanner:
             seen: list[int] = []
             self._compiled.once(surface).scan(surface, match_event_handler=_note, context=seen)
             if not seen:
+                self._remember_nothing_in(text)
                 return []
             if self._odd in seen and any(map(_matters, text)):
                 return [(-1, number) for number in known[self._odd]]
@@ -173,6 +183,13 @@ class Scanner:
         if any(number == self._odd and _matters(text[end - 1]) for end, number in ends):
             return [(-1, number) for number in known[self._odd]]
         return [(end, number) for end, number in ends if number != self._odd]
+
+    def _remember_nothing_in(self, text: str) -> None:
+        """Keep in mind that nothing matches in a short text: keys, states and units come again and again."""
+        if len(text) <= _LONGEST_WORD:
+            if len(self._nothing_in) >= _NAMES:
+                self._nothing_in.clear()
+            self._nothing_in.add(text)
 
     def _patterns_of_name(self, name: str) -> tuple[int, ...]:
         """Return the patterns that may match in a name. Names come again and again: short ones are remembered."""
@@ -235,10 +252,18 @@ class _Compiled:
         ascii_ = [one for one in ascii_ if one[0] in own]
         self._ascii_once, numbers = _database(ascii_, hyperscan.HS_FLAG_SINGLEMATCH, cache)
         self.numbers = numbers - {odd}
+        self._apart: dict[int, hyperscan.Scratch] = {}
 
     def once(self, surface: bytes) -> hyperscan.Database:
         """Return what reports each pattern at most once, as far as the text is ASCII."""
         return self._ascii_once if surface.isascii() else self._all
+
+    def scratch_apart(self, database: hyperscan.Database) -> hyperscan.Scratch:
+        """Return the memory in which another thread may scan."""
+        kept = self._apart.get(id(database))
+        if kept is None:
+            kept = self._apart[id(database)] = hyperscan.Scratch(database)
+        return kept
 
     def all(self, surface: bytes) -> hyperscan.Database:
         """Return what reports every end of every match."""

@@ -10,12 +10,14 @@ from types import MappingProxyType
 
 import orjson
 
-from dlp.core.errors import StoreError
+from dlp.core.errors import ConfigError, StoreError
 from dlp.core.message import Fact, Facts
 from dlp.core.ports import Clock, Random, Store
+from dlp.engine.continuing import carry
 from dlp.engine.keys import KEY_LENGTH, MasterKey, Seal
 
 _SCOPE = "sessions"  # where all sessions are listed; a session's own scope is its id
+_TENANT = "tenant"  # what is kept beyond sessions
 _FACTS = b"facts"
 _MOST_REMEMBERED = 65_536
 
@@ -59,9 +61,25 @@ class Sessions:
         self._stamp: object = None
         self._open: dict[str, tuple[bytes, SessionInfo]] = {}
         self._seals: dict[str, Seal] = {}
+        self._tenant: Seal | None = None
 
-    def open(self, agent: str, purpose: str = "", facts: Facts = MappingProxyType({})) -> tuple[SessionInfo, str]:
-        """Open a session; return it with its secret, which is shown this once and kept nowhere."""
+    def open(
+        self,
+        agent: str,
+        purpose: str = "",
+        facts: Facts = MappingProxyType({}),
+        *,
+        continues: str = "",
+    ) -> tuple[SessionInfo, str]:
+        """Open a session; return it with its secret, which is shown this once and kept nowhere.
+
+        One that `continues` another gets that one's workspace, and with it all that its sandbox has seen.
+
+        Raises:
+            ConfigError: there is no session to continue, or it is open still and may see more.
+
+        """
+        self._check_continued(continues)
         # 100 bits in lower case: safe in a URL, a file name, a shell, and as the user in a proxy's credentials.
         name = base64.b32encode(self._random(13)).decode().rstrip("=").lower()[:20]
         secret = base64.urlsafe_b64encode(self._random(32)).decode().rstrip("=")
@@ -78,7 +96,22 @@ class Sessions:
         with self._store.batch():
             self._store.put(_key_scope(name), "key", b"", self._key.wrap(data_key, name.encode()))
             self._store.put(_SCOPE, "session", name.encode(), orjson.dumps(record))
+            if continues:
+                left = self._store.get(_key_scope(continues), "key", b"") is not None
+                old = Seal(self.data_key(continues), self._random) if left else None
+                carry(self._store, continues, name, old, Seal(data_key, self._random))
         return info, secret
+
+    def _check_continued(self, name: str) -> None:
+        if not name:
+            return
+        info = self.get(name)
+        if info is None:
+            raise ConfigError(f"session {name}: there is none that could be continued; see `dlp session list`")
+        if info.status is Status.OPEN:
+            raise ConfigError(
+                f"session {name}: it is open and may see more; close it before its workspace is handed on"
+            )
 
     def authenticate(self, name: str, secret: str) -> SessionInfo | None:
         """Return the session that these credentials are for, if it is open; None for all else, frozen ones included."""
@@ -143,6 +176,16 @@ class Sessions:
         if seal is None:
             seal = self._seals[name] = Seal(self.data_key(name), self._random)
         return seal
+
+    def tenant_seal(self) -> Seal:
+        """Return the seal over the tenant's data key, which is made when it is first asked for."""
+        if self._tenant is None:
+            wrapped = self._store.get(_TENANT, "key", b"")
+            if wrapped is None:
+                made = self._key.wrap(self._random(KEY_LENGTH), _TENANT.encode())
+                wrapped = self._store.put(_TENANT, "key", b"", made)
+            self._tenant = Seal(self._key.unwrap(wrapped, _TENANT.encode()), self._random)
+        return self._tenant
 
     def _end(self, name: str, status: Status) -> SessionInfo | None:
         self._open.pop(name, None)

@@ -71,7 +71,7 @@ def failure(error: Exception) -> tuple[str, str, str, str]:
 
 def refusal(work: Work, decision: Decision) -> Refuse:
     """Return what the sandbox is told of a decision; only the winning rule is named."""
-    asked = decision.verdict is Verdict.ASK
+    asked = decision.verdict is Verdict.ASK and work.call.within is None
     winner = leading(decision)
     what = winner.flow.data_class or "This message"
     where = "the sandbox" if not work.outbound else winner.flow.route.sink or "an address that no destination names"
@@ -83,6 +83,8 @@ def refusal(work: Work, decision: Decision) -> Refuse:
         title = "The policy forbids this flow"
         detail = winner.says or f"No rule lets {what} go to {where}."
         following = _advice(winner, outbound=work.outbound)
+        if decision.verdict is Verdict.ASK:
+            following = "A person would have to agree, and nothing can wait for that inside a stream."
     return Refuse(
         kind="approval" if asked else "flow",
         title=title,

@@ -3,23 +3,30 @@
 Pure but for reading a session's past. The classifiers' findings come from elsewhere and join these.
 """
 
+import functools
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from dlp.core.finding import Finding
 from dlp.core.label import DERIVED, OPAQUE, RAW, TOKENISED, DataClass, Label, State, Tracking
-from dlp.core.message import Block, Kind, Part
+from dlp.core.message import Block, Kind, Message, Part
 from dlp.core.policy import Flow, Policy, Route
 from dlp.core.token import TOKEN, escapes, unescaped
-from dlp.engine.encodings import MAX_DECODED, Decoding, decodings, rough, tells
+from dlp.engine import alphabets, pieces
+from dlp.engine.encodings import MAX_DECODED, Decoding, coded, decodings, glimpse, readable, telling, tells, views
+from dlp.engine.folding import skeleton
 from dlp.engine.ledger import Ledger
-from dlp.engine.matching import fold, stands_alone
+from dlp.engine.matching import SHORTEST, fold, stands_alone
 from dlp.engine.past import Past
+from dlp.engine.sealed import lists, may_be_sealed, sealed
 from dlp.engine.vault import Known
 
 BY_TOKEN = "token"  # noqa: S105 - a name, no secret
 """What a finding says has seen it where it is one of the session's own tokens."""
+
+CUT = "cut"
+"""The form of a value of which a part holds only a piece."""
 
 BY_FIELD = "field"
 """What a finding says has seen it where the source declares its field to be of that class."""
@@ -29,6 +36,11 @@ _PERCENT = re.compile(rb"%[0-9a-fA-F]{2}")
 _RUN_BYTES = bytes(byte if (chr(byte).isalnum() and byte < 0x80) or byte in b"+/_-" else 0x20 for byte in range(256))  # noqa: PLR2004
 """Translates whatever ends an encoded run to a space; splitting then is twice as quick as a regular expression."""
 
+_MAX_GLANCED, _MANY_NEW = 64, 100
+"""Of how many blocks a session remembers that they are plain, and up to how many new values are looked for singly."""
+
+_SEALED_FROM = 20
+_WHOLE_TEXTS = frozenset({"escape", "url", "html", "quoted-printable", "utf-7", "punycode"})
 _LONG_RUN, _SHORT_RUN = 12, 6
 """From how many characters a run is decoded: without known values, only what a classifier could see in it matters."""
 
@@ -55,29 +67,92 @@ def plain(block: Block, past: Past, *, guarded: bool) -> bool:
     `guarded` asks for more: that it holds no run which nobody could read, either.
     """
     surface = block.surface
-    if surface is None or _BRACKET.search(surface) or _PERCENT.search(surface):
+    if surface == b"":
+        return True
+    if (
+        surface is None
+        or b"&#" in surface
+        or b"xn--" in surface
+        or _BRACKET.search(surface)
+        or _PERCENT.search(surface)
+    ):
         return False
     index = past.index
     shortest = _LONG_RUN
     if index:
-        if index.wholes or index.find(surface.decode("utf-8", "replace")):
+        if index.wholes or coded(surface):
+            return False
+        text = surface.decode("utf-8", "replace")
+        if index.find(text) or (alphabets.odd(text) and any(_viewed([(0, text)], past))):
             return False
         shortest = _SHORT_RUN
-        if any(index.find_in([view.text or "" for view in rough(surface.decode("utf-8", "replace"))])):
-            return False
+    if guarded and may_be_sealed(surface):
+        return False
     runs = surface.translate(_RUN_BYTES).split()
-    return not any(tells(run, opaque=guarded) for run in runs if len(run) >= shortest)
+    return not any(
+        tells(run, opaque=guarded) for run in runs if len(run) >= shortest and not (run.islower() and run.isalpha())
+    )
+
+
+def still_plain(block: Block, past: Past, *, guarded: bool) -> bool:
+    """Return what `plain` does, for a block with a key: where one comes again, only new values are looked for in it."""
+    values, key = past.vault.listed, (block.key, guarded)
+    seen = past.glanced.get(key)
+    if seen is not None and len(values) - seen[0] <= _MANY_NEW and not past.index.wholes:
+        since, text = seen
+        if not any(_may_hold(text, known.text) for known in values[since:]):
+            past.glanced[key] = (len(values), text)
+            return True
+    if not plain(block, past, guarded=guarded):
+        return False
+    if len(past.glanced) >= _MAX_GLANCED:
+        past.glanced.clear()
+    surface = block.surface or b""
+    text = f"{surface.decode('utf-8', 'replace')}\0{glimpse(surface)}"
+    past.glanced[key] = (len(values), f"{fold(text)}\0{skeleton(text)}")
+    return True
+
+
+def _may_hold(text: str, value: str) -> bool:
+    """Return whether a text, given folded in both ways, may hold a value."""
+    lower, folded = _folded(value)
+    return lower in text or (len(folded) >= SHORTEST and folded in text)
+
+
+@functools.lru_cache(maxsize=256)
+def _folded(value: str) -> tuple[str, str]:
+    """Return a value folded in both ways; a new one is looked for in several blocks of each message that follows."""
+    return fold(value), skeleton(value)
 
 
 def encoded(parts: Iterable[tuple[int, Part]]) -> list[Encoded]:
     """Return the encoded runs of these parts, given with their numbers."""
     budget = [MAX_DECODED]
-    return [
-        Encoded(number, decoding)
-        for number, part in parts
-        if part.kind is not Kind.OPAQUE
-        for decoding in decodings(part.text, budget)
-    ]
+    parts = list(parts)
+    texts = given = [(number, part.text) for number, part in parts if part.text]
+    told = telling("\n".join([text for _, text in given]).encode("utf-8", "surrogatepass"))
+    if told is not None:
+        given = [(number, text) for number, text in given if any(run in text for run in told)]
+    found = [Encoded(number, decoding) for number, text in given for decoding in decodings(text, budget)]
+    return found + list(_sealed(parts, texts, found))
+
+
+def _sealed(
+    parts: Sequence[tuple[int, Part]], texts: Iterable[tuple[int, str]], known: Iterable[Encoded]
+) -> Iterator[Encoded]:
+    """Give what nobody could read beside what `known` says already; what reads as text in some alphabet is not it."""
+    spans: dict[int, list[tuple[int, int]]] = {}
+    for run in known:
+        if run.decoding.form not in _WHOLE_TEXTS:
+            spans.setdefault(run.part, []).append((run.decoding.start, run.decoding.end))
+    for number, text in texts:
+        for start, end in sealed(text) if len(text) >= _SEALED_FROM else ():
+            inside = any(first <= start and end <= last for first, last in spans.get(number, ()))
+            if not inside and not readable(text[start:end]):
+                yield Encoded(number, Decoding(start, end, "sealed", None))
+    for number, text in lists(parts):
+        if any(sealed(text)) and not readable(text):
+            yield Encoded(number, Decoding(0, len(dict(parts)[number].text), "sealed", None))
 
 
 def escaped(parts: Iterable[tuple[int, Part]]) -> list[Encoded]:
@@ -117,20 +192,70 @@ def sightings(
     for number, part in parts:
         if part.kind is Kind.OPAQUE:
             yield Sighting(Finding(number, 0, 0, OPAQUE, "wire"))
-    for at, start, end, known, state in _seen([part.text for _, part in parts], past):
-        yield from _labelled(parts[at][0], start, end, known, state, "exact")
+    for at, start, end, known, state, form in _seen([part.text for _, part in parts], past):
+        yield from _labelled(parts[at][0], start, end, known, state, form)
     sighted: set[tuple[int, int, int, int]] = set()
     runs = list(runs)
     for run in runs:
         if run.decoding.beyond:
             yield Sighting(Finding(run.part, 0, 0, OPAQUE, "wire"))
-    for number, _, _, known, state in _seen([run.decoding.text or "" for run in runs], past):
+    for number, _, _, known, state, inner in _seen([run.decoding.text or "" for run in runs], past):
         run, place = runs[number], runs[number].decoding
         sighted.add((run.part, place.start, place.end, id(known)))
-        yield from _labelled(run.part, place.start, place.end, known, state, place.form)
-    for number, view, known in _glued(parts, past):
-        if (number, view.start, view.end, id(known)) not in sighted:
-            yield from _labelled(number, view.start, view.end, known, RAW, view.form)
+        form = place.form if inner == "exact" else f"{inner}+{place.form}"
+        yield from _labelled(run.part, place.start, place.end, known, state, form)
+    if past.index:
+        yield from _read_otherwise(parts, runs, past, sighted)
+
+
+def _read_otherwise(
+    parts: Iterable[tuple[int, Part]], runs: Iterable[Encoded], past: Past, sighted: set[tuple[int, int, int, int]]
+) -> Iterator[Sighting]:
+    """Give the known values in what runs of parts, and of what was decoded of them, read as in less usual ways."""
+    inside: list[tuple[int, str, Decoding | None]] = [(number, part.text, None) for number, part in parts]
+    inside += [(run.part, run.decoding.text, run.decoding) for run in runs if run.decoding.text]
+    texts = dict(parts)
+    inside += [(number, text, Decoding(0, len(texts[number].text), "list", None)) for number, text in lists(parts)]
+    odd = [(at, text) for at, (_, text, _) in enumerate(inside) if alphabets.odd(text)]
+    for at, view, known in _viewed(odd, past):
+        number, _, outer = inside[at]
+        start, end, form = (view.start, view.end, view.form) if outer is None else _within(view, outer)
+        if (number, start, end, id(known)) not in sighted:
+            sighted.add((number, start, end, id(known)))
+            yield from _labelled(number, start, end, known, RAW, form)
+
+
+def _within(view: Decoding, outer: Decoding) -> tuple[int, int, str]:
+    return outer.start, outer.end, f"{view.form}+{outer.form}"
+
+
+def _viewed(texts: list[tuple[int, str]], past: Past) -> Iterator[tuple[int, Decoding, Known]]:
+    """Give the known values in what runs of these numbered texts read as, in any alphabet and from anywhere in them."""
+    index = past.index
+    seen = list(views(texts))
+    lengths = {number: len(text) for number, text in texts} if index.wholes else {}
+    for number, view in seen:
+        if view.text and (view.start, view.end) == (0, lengths.get(number)):
+            whole = index.whole(view.text)
+            if whole is not None:
+                yield number, view, whole
+    for at, found in index.find_in([view.text or "" for _, view in seen]):
+        number, view = seen[at]
+        form = view.form if found.form == "exact" else f"{found.form}+{view.form}"
+        yield number, Decoding(view.start, view.end, form, None), found.known
+
+
+def cut(message: Message, past: Past) -> list[Sighting]:
+    """Return the values that several short texts make, of this message or of it and those that were sent before."""
+    index = past.index
+    if not index:
+        return []
+    parts = message.parts
+    return [
+        sighting
+        for number, known in pieces.cut(list(enumerate(parts)), past.sent, index)
+        for sighting in _labelled(number, 0, len(parts[number].text), known, RAW, CUT)
+    ]
 
 
 def _words(parts: Iterable[tuple[int, Part]], values: Sequence[Known]) -> Iterator[tuple[int, int, Known]]:
@@ -148,18 +273,8 @@ def _words(parts: Iterable[tuple[int, Part]], values: Sequence[Known]) -> Iterat
                 at = text.find(value, at + 1)
 
 
-def _glued(parts: Iterable[tuple[int, Part]], past: Past) -> Iterator[tuple[int, Decoding, Known]]:
-    """Give the known values in runs that something is glued to."""
-    index = past.index
-    if index:
-        views = [(number, view) for number, part in parts for view in rough(part.text)]
-        for at, found in index.find_in([view.text or "" for _, view in views]):
-            number, view = views[at]
-            yield number, view, found.known
-
-
-def _seen(texts: Sequence[str], past: Past) -> Iterator[tuple[int, int, int, Known, State]]:
-    """Give text, start, end, value and state of each own token and known value."""
+def _seen(texts: Sequence[str], past: Past) -> Iterator[tuple[int, int, int, Known, State, str]]:
+    """Give text, start, end, value, state and form of each own token and known value."""
     index = past.index
     if past.vault.tokens:
         yield from _own_tokens(texts, past)
@@ -167,19 +282,19 @@ def _seen(texts: Sequence[str], past: Past) -> Iterator[tuple[int, int, int, Kno
         for at, text in enumerate(texts):
             whole = index.whole(text)
             if whole is not None:
-                yield at, 0, len(text), whole, RAW
+                yield at, 0, len(text), whole, RAW, "exact" if fold(whole.text) == fold(text) else "whole"
     if index:
         for at, found in index.find_in(texts):
-            yield at, found.start, found.end, found.known, RAW
+            yield at, found.start, found.end, found.known, RAW, found.form
 
 
-def _own_tokens(texts: Sequence[str], past: Past) -> Iterator[tuple[int, int, int, Known, State]]:
+def _own_tokens(texts: Sequence[str], past: Past) -> Iterator[tuple[int, int, int, Known, State, str]]:
     for at, text in enumerate(texts):
         if "[" in text:
             for match in TOKEN.finditer(text):
                 known = past.vault.of_token(match.group())
                 if known is not None:
-                    yield at, match.start(), match.end(), known, TOKENISED
+                    yield at, match.start(), match.end(), known, TOKENISED, "exact"
 
 
 def _labelled(part: int, start: int, end: int, known: Known, state: State, form: str) -> Iterator[Sighting]:

@@ -12,6 +12,8 @@ from dlp.core.ports import Store
 from dlp.core.token import write_token
 from dlp.engine.keys import Seal
 
+KINDS = "kinds"
+"""The set of words that a session's tokens are written with."""
 _LABEL_FIELDS = 3
 
 
@@ -22,6 +24,9 @@ class Origin:
     event: str = ""
     path: str = ""
     transform: str = ""
+
+
+_NOWHERE = Origin()
 
 
 @dataclass(slots=True)
@@ -56,6 +61,7 @@ class Vault:
         self._by_text: dict[str, Known] = {}
         self._by_token: dict[str, Known] = {}
         self._stamp: object = None
+        self.listed: list[Known] = []  # oldest first
         self.fresh: list[Known] = []  # values that an index of them has not taken up yet; `matching` empties it
 
     def __len__(self) -> int:
@@ -70,8 +76,7 @@ class Vault:
         tokens = dict(self._store.items(self._scope, "token"))
         for key, sealed in self._store.items(self._scope, "value"):
             if key not in self._known:
-                text, number, event, path, transform = orjson.loads(self._seal.open(sealed, b"value"))
-                self._take(key, Known(text, number, Origin(event, path, transform)))
+                self._take(key, self._read(sealed))
         for key, token in tokens.items():
             self._give(self._entry(key), token.decode())
         for member in self._store.members(self._scope, "seen"):
@@ -86,17 +91,34 @@ class Vault:
         self._known.clear()
         self._by_text.clear()
         self._by_token.clear()
+        self.listed.clear()
         self.fresh.clear()
         self._stamp = None
 
-    def tokenise(self, data_class: DataClass, text: str, *, number: bool = False) -> str:
-        """Return the session's token for a value, the same one for the same value for as long as the session lives."""
+    def tokenise(
+        self,
+        data_class: DataClass,
+        text: str,
+        *,
+        number: bool = False,
+        labels: Iterable[Label] = (),
+        origin: Origin = _NOWHERE,
+    ) -> str:
+        """Return the session's token for a value, the same one for the same value for as long as the session lives.
+
+        Where the value is new, it is written down together with its `labels` and its origin.
+        """
         known = self._by_text.get(text)
+        if known is not None and known.token:
+            return known.token
+        kind = self._kind_of(data_class)
+        number_given = self._store.take_number(self._scope, f"token/{kind}")
+        if number_given == 1:
+            self._store.add(self._scope, KINDS, [kind.encode()])
+        token = write_token(kind, number_given)
         if known is None:
-            known = self._put(text, number=number, origin=Origin())
+            known = self._put(text, token, frozenset(labels), number=number, origin=origin)
         if not known.token:
-            kind = self._kind_of(data_class)
-            token = write_token(kind, self._store.take_number(self._scope, f"token/{kind}"))
             self._give(known, self._store.put(self._scope, "token", self._key(text), token.encode()).decode())
         return known.token
 
@@ -107,14 +129,19 @@ class Vault:
     def note(self, text: str, labels: Iterable[Label], origin: Origin, *, number: bool = False) -> Known:
         """Remember that a value carries `labels`, and where it entered if it is new."""
         known = self._by_text.get(text)
+        labels = frozenset(labels)
         if known is None:
-            known = self._put(text, number=number, origin=origin)
-        new = frozenset(labels) - known.labels
+            known = self._put(text, "", labels, number=number, origin=origin)
+        new = labels - known.labels
         if new:
             prefix = self._key(text).hex().encode() + b"\n"
             self._store.add(self._scope, "seen", [prefix + _write_label(label) for label in new])
             known.labels |= new
         return known
+
+    def adopt(self, known: Known) -> None:
+        """Write down what another session knew of a value, its token included: they share a workspace."""
+        self._put(known.text, known.token, known.labels, number=known.number, origin=known.origin)
 
     def of_token(self, token: str) -> Known | None:
         """Return the value behind one of this session's own tokens."""
@@ -142,17 +169,31 @@ class Vault:
             raise StoreError("the store holds a token or a label of a value that it does not hold; restore the store")
         return known
 
-    def _put(self, text: str, *, number: bool, origin: Origin) -> Known:
+    def _put(self, text: str, token: str, labels: frozenset[Label], *, number: bool, origin: Origin) -> Known:
+        """Write a value down, with all that is known of it in one row; return what another worker wrote before, if so.
+
+        What is learnt of it later stands in tables of their own: what was put once stays.
+        """
         key = self._key(text)
-        known = Known(text, number, origin)
-        record = orjson.dumps([text, number, origin.event, origin.path, origin.transform])
-        self._store.put(self._scope, "value", key, self._seal.seal(record, b"value"))
+        told = [[label.data_class, label.state, label.source] for label in labels]
+        record = orjson.dumps([text, number, origin.event, origin.path, origin.transform, token, told])
+        sealed = self._seal.seal(record, b"value")
+        kept = self._store.put(self._scope, "value", key, sealed)
+        known = Known(text, number, origin, token, labels) if kept == sealed else self._read(kept)
         self._take(key, known)
         return known
+
+    def _read(self, sealed: bytes) -> Known:
+        text, number, event, path, transform, *more = orjson.loads(self._seal.open(sealed, b"value"))
+        token, told = more or ("", ())
+        return Known(text, number, Origin(event, path, transform), token, frozenset(map(_label_of, told)))
 
     def _take(self, key: bytes, known: Known) -> None:
         self._known[key] = known
         self._by_text[known.text] = known
+        if known.token:
+            self._by_token[known.token] = known
+        self.listed.append(known)
         self.fresh.append(known)
 
     def _give(self, known: Known, token: str) -> None:
@@ -165,7 +206,10 @@ def _write_label(label: Label) -> bytes:
 
 
 def _read_label(data: bytes) -> Label:
-    fields: Any = orjson.loads(data)
+    return _label_of(orjson.loads(data))
+
+
+def _label_of(fields: Any) -> Label:
     if not isinstance(fields, list) or len(fields) != _LABEL_FIELDS:
         raise StoreError("the store holds a label that cannot be read; restore the store")
     return Label(DataClass(fields[0]), State(fields[1]), fields[2])

@@ -18,6 +18,17 @@ _NOWHERE = Route(SANDBOX, None)
 
 
 @dataclass(slots=True)
+class Within:
+    """What was recorded of a stream so far: by direction the last entry's labels and verdict, and how many messages.
+
+    Inside a stream nobody is asked, since nothing can wait there, and a message like the one before it has no entry.
+    """
+
+    recorded: dict[Direction, object] = field(default_factory=dict)
+    messages: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
 class Call:
     """One exchange through the wall: a request and its answer. `event` is the last decision made on it."""
 
@@ -25,6 +36,7 @@ class Call:
     trace: str
     sandbox_trace: str = ""
     event: str = ""
+    within: Within | None = None
 
 
 @dataclass
@@ -44,11 +56,13 @@ class Work:
     route: Route = _NOWHERE
     parts: tuple[Part, ...] = ()
     looked_at: list[tuple[int, Part]] = field(default_factory=list)
+    bracketed: Sequence[tuple[int, Part]] = ()  # those in which something may be shaped like a token
     traced: list[tuple[int, Part]] = field(default_factory=list)  # those that may hold what the session knows
     findings: list[Finding] = field(default_factory=list)
     known: dict[int, Known] = field(default_factory=dict)
     inner: dict[int, str] = field(default_factory=dict)  # by number of the finding: what an encoded run held
     flows: list[Flow] = field(default_factory=list)
+    cut: list[tracing.Sighting] = field(default_factory=list)  # values that only several texts together make
     opaque: bool = False
     runs: list[tracing.Encoded] = field(default_factory=list)
     rulings: dict[int, Ruling] = field(default_factory=dict)  # by number of the finding

@@ -63,7 +63,7 @@ def document(
 def _limits(policy: Policy) -> Iterator[tuple[str, float | None]]:
     given = policy.limits
     yield from (("calls", given.calls), ("calls per minute", given.per_minute))
-    yield from (("duration", given.duration), ("memory", given.memory))
+    yield from (("duration", given.duration), ("memory", given.memory), ("guesses", given.guesses))
 
 
 def _head(policy: Policy, text: Written) -> Iterator[str]:

@@ -32,7 +32,9 @@ from dlp.strict_yaml import (
 )
 
 _CLASS = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9][a-z0-9_]*)*")
-_CLASS_KEYS = ("level", "says", "tracking", "token", "entities", "at_least", "laws", "controls")
+_CLASS_KEYS = ("level", "says", "tracking", "token", "entities", "at_least", "remember", "laws", "controls")
+REMEMBER = ("session", "tenant")
+"""For how long a class may be remembered."""
 _TOKEN = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 _ENTITY = re.compile(r"[A-Z][A-Z0-9_]*")
 _OPAQUE = ClassSpec(OPAQUE, Level.INTERNAL, Tracking.NONE, "OPAQUE", "What the proxy cannot read.")
@@ -204,6 +206,9 @@ def _class(entry: Entry, classes: dict[DataClass, ClassSpec]) -> ClassSpec:
         else "low",
         laws=expect_texts(keys["laws"], f"{what}: laws") if "laws" in keys else (),
         controls=expect_texts(keys["controls"], f"{what}: controls") if "controls" in keys else (),
+        remember=expect_choice(keys["remember"], f"{what}: remember", REMEMBER) == "tenant"
+        if "remember" in keys
+        else above is not None and above.remember,
     )
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from dlp.core.label import STATES, DataClass, State, ancestors
 from dlp.core.message import Fact
 from dlp.core.policy import TRANSFORMS, ClassSpec, Condition
-from dlp.policy.when import WhenError, compile_when
-from dlp.strict_yaml import Entry, Node, Scalar, YamlError, expect_text, expect_texts, fail, nearest
+from dlp.policy.when import CLAIMS, WhenError, compile_when
+from dlp.strict_yaml import Entry, Mark, Node, Scalar, YamlError, expect_text, expect_texts, fail, nearest
 
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
 DOTTED = re.compile(r"[a-z][a-z0-9_-]*(\.[a-z0-9][a-z0-9_-]*)*")
@@ -81,11 +81,21 @@ def state_names(node: Node, what: str, names: Names) -> frozenset[State]:
     return frozenset(State(known_name(node, n, what, names.states)) for n in expect_texts(node, what))
 
 
-def condition(node: Node, what: str, names: Names) -> tuple[Condition, frozenset[str]]:
-    """Return a compiled `when` and the facts it asks for."""
+def condition(node: Node, what: str, names: Names, *, claims: bool = False) -> tuple[Condition, frozenset[str]]:
+    """Return a compiled `when` and the facts it asks for; only with `claims` may it ask what a server claims."""
     text = expect_text(node, what)
+
+    def at(offset: int) -> Mark:
+        return node.inside(offset) if isinstance(node, Scalar) else node.mark
+
     try:
-        return compile_when(text, names.types, names.lists)
+        compiled, used = compile_when(text, names.types, names.lists)
     except WhenError as error:
-        mark = node.inside(error.at) if isinstance(node, Scalar) else node.mark
-        raise YamlError(f"{mark}: {what}: {error}") from None
+        raise YamlError(f"{at(error.at)}: {what}: {error}") from None
+    claimed = sorted(used & CLAIMS)
+    if claimed and not claims:
+        raise YamlError(
+            f"{at(text.find(claimed[0]))}: {what}: {claimed[0]} is what a server claims about its own tool: only the "
+            "when of a rule that asks or blocks may depend on it"
+        )
+    return compiled, used

@@ -6,16 +6,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from dlp.core.message import Endpoint
+from dlp.core.message import MCP_METHODS, Endpoint
 from dlp.core.policy import address, canonical_host, decoded_path, host_matches
 
-_PORTS = {"http": 80, "https": 443}
+_PORTS = {"http": 80, "https": 443, "mcp": 0}
 _URL = re.compile(
-    r"(?:(?P<method>[A-Z][A-Z_-]*) +)?(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<host>\[[0-9A-Fa-f:.]+\]|[^/:?#\[\]@\s]+)"
+    r"(?:(?P<method>[A-Z][A-Z_-]*|[a-z]+(?:/[A-Za-z_]+)*) +)?(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<host>\[[0-9A-Fa-f:.]+\]|[^/:?#\[\]@\s]+)"
     r"(?::(?P<port>[0-9]{1,5}))?(?P<path>/[^?#\s]*)?"
 )
 _LABEL = re.compile(r"\*|[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _EXAMPLE = "as in `POST https://*.slack.test/api/**`"
+_SERVER = re.compile(r"\*|[a-z0-9][a-z0-9_-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +70,32 @@ def parse_url(text: str) -> UrlPattern:
 
     """
     match = _URL.fullmatch(text)
-    if match is None:
+    if match is None or (match["scheme"] != "mcp" and not (match["method"] or "A").isupper()):
         hint = "; a query cannot be matched: declare a fact at query/NAME" if "?" in text else ""
         raise ValueError(f"expected [METHOD ]scheme://host[:port]/path, {_EXAMPLE}, got {text}{hint}")
     scheme = match["scheme"]
     if scheme not in _PORTS:
         raise ValueError(f"unknown scheme {scheme}; known: {', '.join(sorted(_PORTS))}")
+    method, path = match["method"] or "", match["path"] or "/**"
+    steps = frozenset(step for step in decoded_path(path).split("/") if step and "*" not in step)
+    if scheme == "mcp":
+        return UrlPattern(_mcp_method(method), scheme, _server(match["host"], match["port"]), 0, *_path(path), steps)
     port = int(match["port"]) if match["port"] else _PORTS[scheme]
     if not 0 < port < 65536:  # noqa: PLR2004 (the largest port and one)
         raise ValueError(f"expected a port from 1 to 65535, got {port}")
-    path = match["path"] or "/**"
-    steps = frozenset(step for step in decoded_path(path).split("/") if step and "*" not in step)
-    return UrlPattern(match["method"] or "", scheme, _host(match["host"]), port, *_path(path), steps)
+    return UrlPattern(method, scheme, _host(match["host"]), port, *_path(path), steps)
+
+
+def _mcp_method(method: str) -> str:
+    if method and method not in MCP_METHODS:
+        raise ValueError(f"expected no method or one of MCP, such as tools/call, got {method}")
+    return method
+
+
+def _server(text: str, port: str | None) -> str:
+    if port is not None or not _SERVER.fullmatch(text):
+        raise ValueError(f"expected mcp://SERVER/… with the name of a server under mcp: servers:, got {text}")
+    return text
 
 
 def _host(text: str) -> str:

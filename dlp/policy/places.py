@@ -15,7 +15,7 @@ from dlp.strict_yaml import Entry, Map, Node, Scalar, expect_choice, expect_map,
 _SOURCE_KEYS = ("at", "facts", "fields", "carries", "says", "trust")
 _SINK_KEYS = ("at", "facts", "when", "says", "consequential")
 _TRUST = ("trusted", "untrusted")
-_PART = re.compile(r"/.*|(?:query|header|cookie|url|host)/.+", re.DOTALL)
+_PART = re.compile(r"/.*|(?:query|header|cookie|url|host|graphql)/.+", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from dlp.core.combined import UNTRUSTED, kind_of
 from dlp.core.errors import PolicyError
 from dlp.core.label import DERIVED, OPAQUE, RAW, SANDBOX, TOKENISED, DataClass, Label, State, Tracking, ancestors
-from dlp.core.message import Direction, Endpoint, Fact, Facts
+from dlp.core.message import MCP_METHODS, Direction, Endpoint, Fact, Facts
 from dlp.core.policy import (
     TRANSFORMS,
     Decision,
@@ -27,6 +27,7 @@ from dlp.core.policy import (
 )
 from dlp.policy.exceptions import moment
 from dlp.policy.paths import parse_url
+from dlp.policy.when import NO_TOOL
 from dlp.strict_yaml import (
     Node,
     Scalar,
@@ -185,9 +186,12 @@ def _endpoint(node: Node, what: str) -> Endpoint:
         pattern = parse_url(url)
     except ValueError:
         fail(node, f"{what}: expected a method and a whole address, such as {example}, got {text}")
-    if "*" in url or pattern.operation or not method.isupper():
+    fits = method in MCP_METHODS if pattern.scheme == "mcp" else method.isupper()
+    if "*" in url or pattern.operation or not fits:
         fail(node, f"{what}: expected one method and one address, such as {example}, got {text}")
     path = "/" + url.partition("://")[2].partition("/")[2]
+    if pattern.scheme == "mcp":
+        return Endpoint("mcp", f"mcp://{pattern.host}:0", method, path)
     host = f"[{pattern.host}]" if ":" in pattern.host else pattern.host
     return Endpoint("http", f"{pattern.scheme}://{host}:{pattern.port}", method, path)
 
@@ -268,7 +272,8 @@ def facts_for(test: RuleTest, policy: Policy | None = None) -> Facts:
         named["agent"] = test.agent
     if test.purpose:
         named["purpose"] = test.purpose
-    known = {**test.facts, **test.trusted, **stated, **named}
+    tool = NO_TOOL if scheme == "mcp" else {}
+    known = {**tool, **test.facts, **test.trusted, **stated, **named}
     return known if policy is None else {**known, **_worked_out(policy, test, known)}
 
 

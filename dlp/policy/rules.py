@@ -65,7 +65,7 @@ def compile_rule(node: Node, scope: Scope) -> tuple[Rule, frozenset[str]]:
     used: frozenset[str] = frozenset()
     when = None
     if "when" in keys:
-        when, used = condition(keys["when"], f"{title}: when", names)
+        when, used = condition(keys["when"], f"{title}: when", names, claims=verdict >= Verdict.ASK)
     also, asked = combine.combinations(keys, title, names, scope.sources, verdict)
     used |= asked
     together: frozenset[DataClass] = frozenset()

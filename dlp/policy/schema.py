@@ -115,6 +115,7 @@ def _top(names: _Names) -> dict[str, Schema]:
                 "per_minute": {"type": "number"},
                 "duration": {**_TEXT, "description": "From a session's first request, such as 30s."},
                 "memory": {**_TEXT, "description": "For whoever runs the sandbox, such as 256MB."},
+                "guesses": {"type": "number", "description": "Of values that it has as tokens only."},
             },
         ),
         **_circulating(names),
@@ -164,6 +165,7 @@ def _class() -> dict[str, Schema]:
         "token": {"type": "string", "pattern": "^[A-Z][A-Z0-9_]{0,63}$"},
         "entities": _TEXTS,
         "at_least": {"enum": [confidence.value for confidence in Confidence]},
+        "remember": {"enum": list(load.REMEMBER)},
         "laws": _TEXTS,
         "controls": _TEXTS,
     }

@@ -11,6 +11,7 @@ _SETTINGS = """\
 policy: policy.yaml           # which data may go where
 # state: state                # sessions, tokens, keys and the audit log; keep it on a local disk
 # listen: {http: "127.0.0.1:8080"}        # sandboxes use this address as their proxy; port 0: any free one
+# mcp: {servers: {crm: {url: "https://mcp.crm.example/mcp"}}}  # where sandboxes reach them: listen, as mcp
 # plugins: [dlp_presidio, dlp_secrets, dlp_tokens]    # who recognises data and who rewrites it
 # hosts: {api.example.test: 10.0.0.7:8443}            # names that the proxy resolves itself
 # upstream_ca: [company-ca.pem]           # authorities that upstreams are trusted by, besides the system's

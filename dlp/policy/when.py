@@ -29,8 +29,21 @@ BUILT_IN: Mapping[str, str] = {
     "purpose": "text",
     "part": "text",
     "opaque": "boolean",
+    "tool_known": "boolean",
+    "tool_changed": "boolean",
+    "hidden_text": "boolean",
+    "read_only_hint": "boolean",
+    "destructive_hint": "boolean",
+    "idempotent_hint": "boolean",
+    "open_world_hint": "boolean",
 }
 """The facts that the proxy itself states, and their types."""
+
+CLAIMS = frozenset({"read_only_hint", "destructive_hint", "idempotent_hint", "open_world_hint"})
+"""What an MCP server claims about its own tool: a reason to ask or to block, never one to allow."""
+
+NO_TOOL: Mapping[str, Fact] = {"tool_known": False, "tool_changed": False, "hidden_text": False}
+"""What holds of a message to or from an MCP server that is about none of its tools."""
 
 TYPES = ("text", "number", "boolean", "list")
 

@@ -5,18 +5,18 @@ What the pipeline would wait for is answered at once: classifiers run here, and 
 
 import functools
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import shake_128
 from itertools import count
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
 
 from dlp.adapters import http_head
 from dlp.core.errors import DlpError
-from dlp.core.finding import Finding
 from dlp.core.message import Direction, Endpoint, Fact, Message
 from dlp.core.outcome import Forward, Outcome, Refuse
 from dlp.core.policy import Policy, decoded_path
@@ -24,7 +24,7 @@ from dlp.core.ports import AuditEntry, Store
 from dlp.engine.approvals import Approvals
 from dlp.engine.classify import Classifier
 from dlp.engine.keys import MasterKey
-from dlp.engine.pipeline import Classify, Engine, Run
+from dlp.engine.pipeline import Apart, Classify, Engine, Read, Wait
 from dlp.engine.sessions import SessionInfo, Sessions
 from dlp.engine.work import Call
 from dlp.hooks.host import Host, load_host
@@ -107,7 +107,9 @@ class Wall:
         host: Host | None = None,
         store: Store | None = None,
         cache: Path | None = None,
+        salt: int = 0,
     ) -> None:
+        """Build it all. Walls that share a store need another `salt` each: what is random comes from it."""
         self.policy = policy if isinstance(policy, Policy) else _loaded(policy, packs)
         self.clock = Clock()
         self.store: Store = MemoryStore() if store is None else store
@@ -116,24 +118,37 @@ class Wall:
         numbers = count(1)
 
         def random(length: int) -> bytes:  # no secret to anybody, and different every time: a test can be repeated
-            return shake_128(next(numbers).to_bytes(8)).digest(length)
+            return shake_128(next(numbers).to_bytes(8) + bytes(salt)).digest(length)
 
-        self.sessions = Sessions(self.store, MasterKey(b"\x07" * 32), self.clock, random)
-        self.approvals = Approvals(self.store, self.clock, random)
-        classifier = Classifier(self.host, self.policy.classes.values(), cache or Path(_cache().name))
+        self._random = random
+        self._cache = cache or Path(_cache().name)
+        self.classifier = Classifier(self.host, self.policy.classes.values(), self._cache)
+        self.start()
+        self.while_held: Callable[[str], None] = lambda _approval: None
+        self.while_classified: Callable[[], None] = lambda: None
+        self.limit = 10_000_000
+
+    def start(self) -> None:
+        """Start as a new process would: all that only memory held is gone, and what the store holds is there."""
+        self.sessions = Sessions(self.store, MasterKey(b"\x07" * 32), self.clock, self._random)
+        self.approvals = Approvals(self.store, self.clock, self._random)
         self.engine = Engine(
             policy=self.policy,
             store=self.store,
             host=self.host,
-            classifier=classifier,
+            classifier=self.classifier,
             sessions=self.sessions,
             approvals=self.approvals,
             audit=self.log,
             clock=self.clock,
-            random=random,
+            random=self._random,
         )
-        self.while_held: Callable[[str], None] = lambda _approval: None
-        self._limit = 10_000_000
+
+    def reload(self, policy: Policy | Path | str, *, packs: Path | None = None) -> None:
+        """Go on with another policy, as the running proxy does when its file changes."""
+        self.policy = policy if isinstance(policy, Policy) else _loaded(policy, packs)
+        self.classifier = Classifier(self.host, self.policy.classes.values(), self._cache)
+        self.engine = self.engine.renewed(self.policy, self.host, self.classifier)
 
     def open(self, agent: str = "bot", purpose: str = "", **facts: Fact) -> SessionInfo:
         """Open a session."""
@@ -172,13 +187,14 @@ class Wall:
         body: bytes | str = b"",
         content_type: str = "",
         headers: Headers = (),
+        status: int = 200,
     ) -> Crossing:
         """Let the answer to a request in, given by that request: `GET https://host/path`."""
         method, _, url = request.partition(" ")
         endpoint, _, _ = _endpoint(method, url)
         raw, content = _content(json, body, content_type)
         headers = [*headers, *content]
-        head = read_response_head(200, "OK", headers)
+        head = read_response_head(status, "OK", headers)
         return self._cross(session, Direction.INBOUND, endpoint, head, raw, headers)
 
     def taint(self, session: SessionInfo) -> set[str]:
@@ -193,29 +209,37 @@ class Wall:
         content_type, coding = told.get(b"content-type", ""), told.get(b"content-encoding", "")
         call = Call(session, "0" * 32)
         try:
-            body = read_body(raw, content_type, coding, limit=self._limit)
+            body = read_body(raw, content_type, coding, limit=self.limit)
         except DlpError as error:
             return Crossing(self.engine.refuse(call, direction, "limit", "Too large", str(error), endpoint=endpoint))
         message = Message(direction, endpoint, (*head.blocks, body.block))
-        outcome = self._drive(self.engine.judge(call, message))
+        outcome = self.drive(self.engine.judge(call, message))
         if isinstance(outcome, Refuse):
             return Crossing(outcome)
         return _written(outcome, head, body)
 
-    def _drive(self, run: Run) -> Outcome:
-        answer: Sequence[Finding] | None = None
+    def drive[Result](self, run: Generator[Wait, Any, Result]) -> Result:
+        """Take a run to its end, answering at once what it would have to wait for."""
+        answer: object = None
+        error: DlpError | None = None
         try:
             while True:
-                wait = run.send(answer)
+                wait = run.send(answer) if error is None else run.throw(error)
+                answer = error = None
                 if isinstance(wait, Classify):
+                    self.while_classified()
                     answer = self.engine.classifier.classify(wait.parts)
+                elif isinstance(wait, Read | Apart):
+                    try:
+                        answer = wait.task()
+                    except DlpError as failure:
+                        error = failure
                 else:
-                    answer = None
                     self.while_held(wait.approval)
                     self.clock.now += 5.0
         except StopIteration as end:
-            outcome: Outcome = end.value
-            return outcome
+            result: Result = end.value
+            return result
 
 
 @functools.cache

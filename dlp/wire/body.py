@@ -1,7 +1,7 @@
 """Bodies: which format they are in, what they say, and how they are written back."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from dlp.core.edit import Edit
@@ -9,10 +9,13 @@ from dlp.core.errors import ParseError
 from dlp.core.message import Block, Part
 from dlp.wire import coding
 from dlp.wire.charset import Decoding, known_charset, read_text
+from dlp.wire.container import IMAGES, Packs, may_hold, refuse_edits, sniff
 from dlp.wire.csv_text import read_csv
 from dlp.wire.document import Document, Reading, opaque_document, text_document
 from dlp.wire.form_text import read_form
+from dlp.wire.graphql_text import Aliases, add_query, read_graphql, renamed
 from dlp.wire.html_text import read_html
+from dlp.wire.images import read_image
 from dlp.wire.json_text import read_json
 from dlp.wire.leaf import Leaves, Reader, by_part
 from dlp.wire.limits import MAX_NESTING, Invalid, TooLarge
@@ -20,7 +23,9 @@ from dlp.wire.media import MediaType, read_media_type
 from dlp.wire.multipart import read_multipart
 from dlp.wire.ndjson_text import read_ndjson
 from dlp.wire.plain_text import read_plain
+from dlp.wire.protobuf import read_protobuf
 from dlp.wire.xml_text import declared_charset, read_xml
+from dlp.wire.yaml_text import read_yaml
 
 _JSON = frozenset(["application/json", "text/json", "application/x-json", "text/x-json"])
 _NDJSON = frozenset(
@@ -35,11 +40,24 @@ _NDJSON = frozenset(
 _CSV = frozenset(["text/csv", "application/csv", "text/tab-separated-values"])
 _XML = frozenset(["application/xml", "text/xml"])
 _HTML = frozenset(["text/html", "application/xhtml+xml"])
+_YAML = frozenset(
+    ["application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml", "text/vnd.yaml", "application/vnd.yaml"]
+)
+_GRAPHQL = "application/graphql"
+_ESCAPING = _JSON | _NDJSON | {_GRAPHQL}
 _FORM = "application/x-www-form-urlencoded"
 _ANY = frozenset(["", "application/octet-stream", "binary/octet-stream", "application/unknown"])
+_PROTOBUF = frozenset(
+    [
+        "application/x-protobuf",
+        "application/protobuf",
+        "application/vnd.google.protobuf",
+        "application/x-google-protobuf",
+    ]
+)
 _SPACE = " \t\r\n"
 _HTML_START = re.compile(r"<(?:!doctype\s+html|html)[\s>]", re.IGNORECASE)
-_HIDING = re.compile(r"\\[ux][0-9a-fA-F]{2}")
+_HIDING = re.compile(r"\\(?:[ux][0-9a-fA-F]{2}|u\{)")
 _XML_ENCODING = re.compile(rb"""<\?xml[^>]{0,60}encoding=["']([A-Za-z0-9._-]{1,40})["']""")
 _FORM_SIGNS = re.compile("[&=%+;]")
 _NOT_UTF8 = ("utf-16", "utf-32")
@@ -55,7 +73,9 @@ class Body:
     ) -> None:
         self._raw, self._codings, self._document = raw, codings, document
         self.length_decoded = length
-        self.block = Block(document.parts, surface=surface, raw=raw)
+        self.block = Block(
+            document.parts, surface=surface, raw=raw, far=document.packs.unpacking, take=document.take, size=length
+        )
 
     def write(self, edits: Iterable[Edit]) -> bytes:
         """Return the body as it came with `edits` made; `Edit.part` counts this body's parts from 0.
@@ -81,21 +101,28 @@ class Body:
 
 
 class _Lazy:
-    """A document that is made when it is asked for."""
+    """A document that is made when it is asked for. `packs` are the containers in it, which are unpacked elsewhere."""
 
-    __slots__ = ("_data", "_decoding", "_document", "_media", "_prefix")
+    __slots__ = ("_data", "_decoding", "_document", "_media", "_prefix", "packs")
 
     def __init__(self, data: bytes, media: MediaType, decoding: Decoding | None, prefix: str) -> None:
         self._data, self._media, self._decoding, self._prefix = data, media, decoding, prefix
         self._document: Document | None = None
+        self.packs = Packs()
+        if decoding is None and (sniff(data) or may_hold(data)):
+            self.get()  # whether there is something to unpack has to be known before anybody asks for parts
 
     def get(self) -> Document:
         if self._document is None:
-            self._document = _document(self._data, self._media, self._decoding, self._prefix, 0)
+            self._document = _document(self._data, self._media, self._decoding, self._prefix, 0, self.packs)
         return self._document
 
     def parts(self) -> tuple[Part, ...]:
         return self.get().parts
+
+    def take(self, unpacked: Sequence[Sequence[Part]]) -> None:
+        self.packs.take(unpacked)
+        self._document = None
 
 
 class _Known(_Lazy):
@@ -108,8 +135,18 @@ class _Known(_Lazy):
         self._document = document
 
 
-def read_body(raw: bytes, content_type: str, content_encoding: str, *, limit: int, prefix: str = "") -> Body:
+def read_body(
+    raw: bytes,
+    content_type: str,
+    content_encoding: str,
+    *,
+    limit: int,
+    prefix: str = "",
+    aliases: Aliases | None = None,
+) -> Body:
     """Return the body that `raw` is, its content codings taken off; `prefix` begins every part's path.
+
+    `aliases` are those of the GraphQL request that a JSON body answers: its parts stand under the fields' real names.
 
     What cannot be decoded or parsed is one opaque part that says why. A text's surface is given without parsing, so
     that a text in which nothing is found is never parsed; it then holds all there is, even where the format is broken.
@@ -129,17 +166,24 @@ def read_body(raw: bytes, content_type: str, content_encoding: str, *, limit: in
         return Body(raw, decoded.codings, 0, _Known(Document((), _no_parts)), b"")
     try:
         media = read_media_type(content_type)
-        multipart = media.name.startswith("multipart/")
-        decoding = None if multipart else _decode(data, media)
+        decoding = None if _is_binary(data, media) else _decode(data, media)
     except ParseError as error:
         document = opaque_document(prefix, len(data), str(error))
         return Body(raw, decoded.codings, len(data), _Known(document), None)
     surface = data if decoding is not None and _verbatim(data, media, decoding) else None
+    if aliases and decoding is not None:
+        document = _document(data, media, decoding, prefix, 0, None, aliases)
+        return Body(raw, decoded.codings, len(data), _Known(document), surface)
     return Body(raw, decoded.codings, len(data), _Lazy(data, media, decoding, prefix), surface)
 
 
 def _no_parts(_edits: object) -> bytes:
     raise ParseError("edit: of a part that is not there; the body is empty")
+
+
+def _is_binary(data: bytes, media: MediaType) -> bool:
+    """Say whether a body is read as bytes: what is in sections, in fields of a message, or packed."""
+    return media.name.startswith("multipart/") or media.name in _PROTOBUF or bool(sniff(data))
 
 
 def _decode(data: bytes, media: MediaType) -> Decoding:
@@ -158,46 +202,72 @@ def _verbatim(data: bytes, media: MediaType, decoding: Decoding) -> bool:
         return False
     head = data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     name = media.name
-    if (
-        name in _JSON or name in _NDJSON or name.endswith("+json") or head in (b"{", b"[", b'"', b"")
-    ) and b"\\" in data:
-        return False
+    hiding = {b"\\"} if name in _ESCAPING or name.endswith("+json") or head in (b"{", b"[", b'"', b"") else set[bytes]()
     if name == _FORM:
-        return b"%" not in data and b"+" not in data
-    if name in _CSV:
-        return b'""' not in data
-    if name in _XML or name in _HTML or name.endswith("+xml") or head in (b"<", b""):
-        return b"&" not in data
-    return True
+        hiding |= {b"%", b"+"}
+    elif name in _CSV:
+        hiding.add(b'""')
+    elif name in _XML or name in _HTML or name.endswith("+xml") or head in (b"<", b""):
+        hiding.add(b"&")
+    if name in _XML or name.endswith("+xml"):
+        hiding.add(b"<!")  # a text may be cut in two there, which its readers join
+    return name not in _YAML and not any(sign in data for sign in hiding)  # YAML folds lines and doubles quotes
 
 
-def _document(data: bytes, media: MediaType, decoding: Decoding | None, prefix: str, depth: int) -> Document:
+def _document(
+    data: bytes,
+    media: MediaType,
+    decoding: Decoding | None,
+    prefix: str,
+    depth: int,
+    packs: Packs | None,
+    aliases: Aliases | None = None,
+) -> Document:
     try:
         if decoding is not None:
-            return text_document(
-                data, decoding, lambda text: _read(text, media, prefix, decoding), lambda again: _decode(again, media)
-            )
+
+            def read(text: str) -> Reading:
+                reading = _read(text, media, prefix, decoding)
+                if aliases and reading.json:
+                    renamed(reading.leaves, aliases)
+                return reading
+
+            return text_document(data, decoding, read, lambda again: _decode(again, media))
+        if not media.name.startswith("multipart/"):
+            return _binary(data, media, prefix, packs)
         if depth >= MAX_NESTING:
             raise ParseError(f"multipart: nested more than {MAX_NESTING} deep")  # noqa: TRY301 - one way to opaque
 
         def section(content: bytes, content_type: str, path: str) -> Document:
-            return _section(content, content_type, path, depth + 1)
+            return read_section(content, content_type, path, depth + 1, packs)
 
         return read_multipart(data, media.parameters.get("boundary", ""), prefix, section)
     except ParseError as error:
         return opaque_document(prefix, len(data), str(error))
 
 
-def _section(data: bytes, content_type: str, prefix: str, depth: int) -> Document:
-    """Return what one section of a multipart body holds."""
+def _binary(data: bytes, media: MediaType, prefix: str, packs: Packs | None) -> Document:
+    """Return what a body says that is no text. A message without its schema could be anything: its label counts."""
+    kind = sniff(data)
+    if media.name in _PROTOBUF and not kind:
+        return read_protobuf(data, prefix)
+    if kind in IMAGES:
+        return Document(tuple(read_image(kind, data, prefix)), refuse_edits)
+    if packs is None:
+        return opaque_document(prefix, len(data), f"{kind}: packed in something else that is not unpacked")
+    return packs.document(kind, data, prefix)
+
+
+def read_section(data: bytes, content_type: str, prefix: str, depth: int = 0, packs: Packs | None = None) -> Document:
+    """Return what one section of a multipart body, or one entry of an archive, holds."""
     if not data:  # A field left empty is a text to be filled in, whatever its type.
         content_type = "text/plain"
     try:
         media = read_media_type(content_type)
-        decoding = None if media.name.startswith("multipart/") else _decode(data, media)
+        decoding = None if _is_binary(data, media) else _decode(data, media)
     except ParseError as error:
         return opaque_document(prefix, len(data), str(error))
-    return _document(data, media, decoding, prefix, depth)
+    return _document(data, media, decoding, prefix, depth, packs)
 
 
 def _read(text: str, media: MediaType, prefix: str, decoding: Decoding) -> Reading:
@@ -206,19 +276,25 @@ def _read(text: str, media: MediaType, prefix: str, decoding: Decoding) -> Readi
     if name in _NDJSON or name in _JSON or name.endswith("+json"):
         readers: tuple[Reader, ...] = (read_ndjson,) if name in _NDJSON else (read_json, read_ndjson)
         if leaves := _first(readers, text, prefix):
-            return Reading(leaves, json=True)
+            return _meaning(leaves, text, prefix)
         if "\\" in text:
             raise Invalid(f"json: {len(text)} code points that are not JSON and hold escapes")
         return Reading(_leaves(read_plain, text, prefix))
     # A false label must not hide keys or escapes.
     start = text.lstrip(_SPACE)[:1]
     generic = name != _FORM and name not in _CSV
-    if start in ("{", "[") or (start == '"' and generic):
+    if name != _GRAPHQL and (start in ("{", "[") or (start == '"' and generic)):
         if leaves := _first((read_json, read_ndjson), text, prefix):
             return _mislabelled(leaves, name, text, media, prefix, decoding)
         if _HIDING.search(text):
             raise Invalid(f"text: {len(text)} code points that begin as JSON, are not, and hold escapes")
     return _read_as(name, text, media, prefix, decoding)
+
+
+def _meaning(leaves: Leaves, text: str, prefix: str) -> Reading:
+    """Return what a JSON text says, and what the GraphQL queries mean that it may hold."""
+    asks = '"query"' in text and read_graphql(leaves, prefix)
+    return Reading(leaves, json=not asks)
 
 
 def _mislabelled(leaves: Leaves, name: str, text: str, media: MediaType, prefix: str, decoding: Decoding) -> Reading:
@@ -228,7 +304,7 @@ def _mislabelled(leaves: Leaves, name: str, text: str, media: MediaType, prefix:
     a fact.
     """
     if name != _FORM and name not in _CSV and name not in _XML and not name.endswith("+xml"):
-        return Reading(leaves, json=True)
+        return _meaning(leaves, text, prefix)
     leaves.doubt()
     if (name == _FORM and not _FORM_SIGNS.search(text)) or not (name == _FORM or name in _CSV):
         return Reading(leaves)  # read by its label it is one name, or nothing at all
@@ -241,18 +317,31 @@ def _mislabelled(leaves: Leaves, name: str, text: str, media: MediaType, prefix:
 def _read_as(name: str, text: str, media: MediaType, prefix: str, decoding: Decoding) -> Reading:
     if name == _FORM:
         return Reading(_leaves(read_form, text, prefix))
-    if name in _CSV:
-        leaves = _first((_csv_reader(media),), text, prefix)
-        return Reading(leaves or _leaves(read_plain, text, prefix))
     if name in _HTML or (name in _ANY and _HTML_START.match(text.lstrip(_SPACE))):
         return Reading(_leaves(read_html, text, prefix), markup=True)
-    if name in _XML or name.endswith("+xml") or text.startswith("<?xml"):
-        _agree(declared_charset(text), decoding)
-        if leaves := _first((read_xml,), text, prefix):
-            return Reading(leaves, markup=True)
-        if "&" in text or "<!" in text:
-            raise Invalid(f"xml: {len(text)} code points that are not well-formed and hold references")
-    return Reading(_leaves(read_plain, text, prefix))
+    reading = None
+    if name in _CSV or name in _YAML:
+        reader = _csv_reader(media) if name in _CSV else read_yaml
+        if cells := _first((reader,), text, prefix):
+            return Reading(cells)
+        if name in _YAML and "\\" in text:
+            raise Invalid(f"yaml: {len(text)} code points that are not well-formed and hold escapes")
+    elif name in _XML or name.endswith("+xml") or text.startswith("<?xml"):
+        reading = _read_xml(text, prefix, decoding)
+    if reading is None:
+        reading = Reading(_leaves(read_plain, text, prefix))
+        if name == _GRAPHQL:
+            add_query(reading.leaves, prefix, text, lambda _name: None)
+    return reading
+
+
+def _read_xml(text: str, prefix: str, decoding: Decoding) -> Reading | None:
+    _agree(declared_charset(text), decoding)
+    if leaves := _first((read_xml,), text, prefix):
+        return Reading(leaves, markup=True)
+    if "&" in text or "<!" in text:
+        raise Invalid(f"xml: {len(text)} code points that are not well-formed and hold references")
+    return None
 
 
 def _agree(declared: str, decoding: Decoding) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dlp.core.message import Kind, Part
 from dlp.wire.json_text import pointer
 from dlp.wire.leaf import Codec, Leaves, text_part
-from dlp.wire.limits import Invalid
+from dlp.wire.limits import Invalid, check_count
 
 _DELIMITERS = ",;\t"
 
@@ -32,6 +32,7 @@ def read_csv(text: str, prefix: str, into: Leaves, *, delimiter: str = "", heade
 
     """
     delimiter = delimiter or _delimiter(text)
+    check_count(text, delimiter + "\n", "csv")
     cell = _CELLS[delimiter]
     quoted, bare = _QUOTED, _BARE[delimiter]
     names: list[str] = []

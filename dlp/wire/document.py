@@ -7,7 +7,7 @@ from dlp.core.edit import Edit
 from dlp.core.errors import ParseError
 from dlp.core.message import Kind, Part
 from dlp.wire.charset import Decoding, write_text
-from dlp.wire.leaf import Leaves, edited_text, rewrite
+from dlp.wire.leaf import MIRROR, Leaves, edited_text, rewrite
 
 type Edits = Mapping[int, Sequence[Edit]]
 
@@ -57,7 +57,8 @@ def text_document(
             raise ParseError("edit: the body is of one format and labelled as another; label it as what it is")
         if decoding.charset != "utf-8" and write_text(decoding.text, decoding) != data:
             raise ParseError(f"body of {len(data)} bytes: {decoding.charset} has two ways to write it")
-        text = rewrite(decoding.text, parts, places, edits, charset=decoding.charset)
+        here = {index: mine for index, mine in edits.items() if places[index][2] is not MIRROR}
+        text = rewrite(decoding.text, parts, places, here, charset=decoding.charset)
         # A value of JSON cannot change what is around it; a key can (by being there already), and so can any text of
         # the other formats (by looking like another format).
         if not reading.json or any(parts[index].kind is Kind.KEY for index in edits):

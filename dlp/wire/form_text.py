@@ -3,6 +3,7 @@
 from dlp.core.message import Kind, Part
 from dlp.wire.json_text import pointer
 from dlp.wire.leaf import Leaves, text_part
+from dlp.wire.limits import check_count
 from dlp.wire.percent import PERCENT_PLUS, percent_decode
 
 
@@ -15,6 +16,7 @@ def read_form(text: str, prefix: str, into: Leaves) -> None:
         ParseError: more names than are read.
 
     """
+    check_count(text, "&=", "form")
     at = 0
     for pair in text.split("&"):
         raw_name, equals, raw_value = pair.partition("=")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dlp.core.errors import ParseError
 from dlp.core.message import Kind, Part
 from dlp.wire.leaf import FIXED, VERBATIM, Codec, Leaves
+from dlp.wire.limits import check_count
 
 # No alternative can run past the next "<" outside quotes, so a "<" that opens nothing costs little.
 _START = re.compile(r"""<([A-Za-z][^\s/><]*+)((?:[^<>"']|"[^"]*+"|'[^']*+')*+)>""")
@@ -30,6 +31,7 @@ def read_html(text: str, prefix: str, into: Leaves) -> None:
         ParseError: more parts than are read.
 
     """
+    check_count(text, "<", "html")
     _Html(text, prefix, into).read()
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from dlp.core.errors import ParseError
 from dlp.core.message import Kind
 from dlp.wire.leaf import Codec, Leaves, make_part, text_part
-from dlp.wire.limits import MAX_DEPTH, MAX_PARTS, MAX_PATHS, Invalid
+from dlp.wire.limits import MAX_DEPTH, MAX_PARTS, MAX_PATHS, Invalid, check_count
 
 # One match takes a member or an item with its delimiter. Possessive throughout: nothing is ever tried twice.
 _WS = r"[ \t\n\r]*+"
@@ -39,6 +39,9 @@ def read_json(text: str, prefix: str, into: Leaves) -> None:
         ParseError: it is, but readers differ on it (a key twice, half a surrogate pair), or it is too deep or large.
 
     """
+    if text.count(",") > MAX_PARTS:  # before any of it is kept; commas inside of texts may count
+        raise ParseError(f"json: more than {MAX_PARTS} commas, which are as many parts")
+    check_count(text, ",:", "json")
     end = scan_json(text, 0, len(text), prefix, into)
     if not _BLANK.fullmatch(text, end):
         raise Invalid(f"json: {len(text) - end} code points after the end at {end}")

@@ -244,5 +244,8 @@ VERBATIM = Codec(
 )
 """Text that stands as it is."""
 
+MIRROR = Codec(encode=_refuse, decode=_same, whole=_refuse, pieces=None)
+"""Text that says what another leaf says: it is written there, and read back here."""
+
 FIXED = Codec(encode=_refuse, decode=_same, whole=_refuse, pieces=None)
 """Text that can be read and not rewritten."""

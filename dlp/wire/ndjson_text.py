@@ -2,7 +2,7 @@
 
 from dlp.wire.json_text import scan_json
 from dlp.wire.leaf import Leaves
-from dlp.wire.limits import Invalid
+from dlp.wire.limits import Invalid, check_count
 
 _SPACE = " \t\r"
 
@@ -15,6 +15,7 @@ def read_ndjson(text: str, prefix: str, into: Leaves) -> None:
         ParseError: as `read_json` does.
 
     """
+    check_count(text, ",:\n", "ndjson")
     at = number = 0
     while at < len(text):
         stop = text.find("\n", at)

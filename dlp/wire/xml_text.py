@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dlp.core.errors import ParseError
 from dlp.core.message import Kind, Part
 from dlp.wire.leaf import FIXED, VERBATIM, Codec, Leaves, holds_record
-from dlp.wire.limits import MAX_DEPTH, Invalid
+from dlp.wire.limits import MAX_DEPTH, Invalid, check_count
 
 _NAME = r"[A-Za-z_:\u0080-\U0010ffff][-A-Za-z0-9_.:\u0080-\U0010ffff]*+"
 _WS = r"[ \t\r\n]"
@@ -42,6 +42,7 @@ def read_xml(text: str, prefix: str, into: Leaves) -> None:
     """
     if match := _FORBIDDEN.search(text):
         raise Invalid(f"xml: a forbidden code point at {match.start()}")
+    check_count(text, "<", "xml")
     _Xml(text, prefix, into).read()
 
 

@@ -2,13 +2,14 @@
 
 import importlib.util
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dlp.core.errors import ConfigError
 from dlp.core.ports import Pattern
+from dlp_presidio.context import Around
 
 ENGINES = {"spacy": "spacy", "gliner": "gliner", "transformers": "transformers"}
 """What may look for names, and the package that it needs. All are Presidio's own ways."""
@@ -146,8 +147,11 @@ class EngineModel:
             self._recognizer = HuggingFaceNerRecognizer(model_name=str(folder))
         self._recognizer.load()
 
-    def spans(self, texts: Sequence[str]) -> list[tuple[tuple[str, int, int, float], ...]]:
-        """Return for each text its (entity, start, end, score)."""
+    def read(
+        self, texts: Sequence[str], with_words: Collection[str] = ()
+    ) -> tuple[list[tuple[tuple[str, int, int, float], ...]], dict[str, Around]]:
+        """Return for each text its (entity, start, end, score); it knows nothing about words, whoever wants them."""
+        del with_words
         entities = self._recognizer.supported_entities
         answers = {
             text: tuple(
@@ -156,4 +160,4 @@ class EngineModel:
             )
             for text in dict.fromkeys(texts)
         }
-        return [answers[text] for text in texts]
+        return [answers[text] for text in texts], {}

@@ -5,6 +5,7 @@ own expressions and checks that each is seen here. A pattern's name is the entit
 word lifts it above the least score, or `.context` for those words.
 """
 
+import re
 from functools import lru_cache
 
 from dlp.core.finding import Confidence
@@ -86,6 +87,12 @@ _CAPITAL = r"[^\W\d_a-z]"  # \p{Lu}, which `re` does not know, and what has no c
 def is_supported(entity: str, words: tuple[str, ...]) -> bool:
     """Say whether one of `words`, lower case, is or holds a context word of the entity."""
     return any(own in word for word in words for own in CONTEXT[entity])
+
+
+def anchor(entity: str) -> re.Pattern[str]:
+    """Return an expression of which every match of the entity holds one, for texts in ASCII."""
+    weak = [_WEAK[entity]] if entity in _WEAK else []
+    return re.compile("|".join([_STRONG[entity], *weak]), re.IGNORECASE)
 
 
 def patterns(*, ner: bool) -> list[Pattern]:

@@ -7,10 +7,15 @@ on high confidence; what only looks like it stays low, so that policies which as
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import lru_cache
 
 from dlp.core.finding import Confidence
 from dlp.core.ports import Asked, Pattern
 from dlp_presidio.gazetteer import COUNTRIES, DEMONYMS
+
+MEDIUM, HIGH = 0.5, 0.8
+"""Scores from which a finding is of medium and of high confidence. A valid check digit scores 1.0, the model 0.85, a
+format with a context word mostly 0.75 to 0.85, a format alone 0.4 to 0.6."""
 
 type Seen = tuple[str, int, int, float, str]
 """Entity, start, end, score, and the recognizer's name."""
@@ -18,7 +23,8 @@ type Seen = tuple[str, int, int, float, str]
 type Context = tuple[str, ...]
 """Words from outside the text, lower case: those of the key it stands under."""
 
-type Find = Callable[[str, Context], Iterator[Seen]]
+type Find = Callable[[str, Context, float], Iterator[Seen]]
+"""Takes also the score under which nothing is of use, so that what never reaches it is not looked for."""
 
 _low, _up = r"[^\W\d_A-Z]", r"[^\W\d_a-z]"  # letters that are no ASCII capitals; letters that are no ASCII small ones
 _Word = rf"(?:{_up}[\w'\u2019\-]*)"
@@ -53,6 +59,24 @@ _FOREIGN_START = (
     r"|plaza|paseo|camino|ul\.|ulica|al\.|os\.|pl\.|strada|bulevardul|jalan|jl\.|rruga|odos|\u03bf\u03b4\u03cc\u03c2"
     r"|\u03bb\u03b5\u03c9\u03c6\u03cc\u03c1\u03bf\u03c2|trg)"
 )
+# Of these the ones that are, or end, no word of English: as sure as a street and its number.
+_CLEAR_END = (
+    r"(?:stra(?:\u00dfe|sse)|gata|gatan|gade|gaten|vej|veien|vegen|v\u00e4gen|laan|straat|gracht|katu|kuja|utca|gasse|platz"
+    r"|allee|plads|n\u00e1m\u011bst\u00ed|ulice)"
+)
+_CLEAR_START = (
+    r"(?:Via|Viale|Piazza|[Rr]ue|[Cc]alle|[Aa]venida|[Rr]ua|Travessa|Carrer|Chemin|Impasse|ul\.|Ulica|Jalan|Jl\.|Rruga"
+    r"|\u03bf\u03b4\u03cc\u03c2|\u03bb\u03b5\u03c9\u03c6\u03cc\u03c1\u03bf\u03c2)"
+)
+_CLEAR_LOOK = (  # for the scan, which takes no letter beyond ASCII where case is ignored
+    r"(?:stra\w{1,2}e|gatan?|gade|gaten|vej|veien|vegen|v\w?gen|laan|straat|gracht|katu|kuja|utca|gasse|platz|allee|plads"
+    r"|n\wm\wst\w|ulice)[ ]\d"
+    r"|\b(?:viale?|piazza|rue|calle|avenida|rua|travessa|carrer|chemin|impasse|ul\.|ulica|jalan|jl\.|rruga)[ ][^\W\d_]"
+)
+_clear = re.compile(rf"(?i:{_CLEAR_END})[ ]\d|(?<!\w){_CLEAR_START}[ ]").search
+_ALONE = 0.45
+"""What looks like an address and is as often none, unless a flat or a postal code follows."""
+
 _UNIT = (
     r"(?:(?:apt|apartment|suite|ste|unit|floor|fl|room|rm|flat|bldg|building|postbox|box|p\.? ?o\.? ?box)\.?[ ]?#?\d+[A-Za-z]?"
     r"|#[ ]?\d+)(?!\w)"
@@ -63,7 +87,7 @@ _ZIP = (
 )
 _number = r"\d{1,6}[A-Za-z]?(?:[-/]\d{1,5})?"
 _any = r"[^\W\d_][\w'\u2019.\-]*"
-_street = rf"(?:(?:{_Word}|{_particle}|\d{{1,3}}(?:st|nd|rd|th))[ ]){{1,4}}"
+_street = rf"(?:(?:(?:St|Ste|Mt|Ft|Dr|Sgt)\.|{_Word}|{_particle}|\d{{1,3}}(?:st|nd|rd|th))[ ]){{1,4}}"
 _UNITS_OF_THINGS = re.compile(
     r"(?i)\b(?:gb|tb|mb|kb|hard|flash|day|days|pack|piece|best|top|ways|percent|million|users)\b"
 )
@@ -74,7 +98,7 @@ _LIVES = (
     r"|resid\w+[ ](?:at|in)|office[ ](?:is[ ])?(?:at|on)|house[ ](?:is[ ])?(?:at|on)|refers[ ]to|user:))[ \n]+"
 )
 _cores: tuple[tuple[re.Pattern[str], float, str], ...] = (
-    (re.compile(rf"(?<![\w.:/-])(?:{_number}[ ]){{1,2}}(?:[NSEW]\.?[ ])?{_street}(?i:{_SUFFIX})\b\.?"), 0.7, "street"),
+    (re.compile(rf"(?<![\w.:/-])(?:{_number}[ ]){{1,2}}(?:[NSEW]\.?[ ])?{_street}(?i:{_SUFFIX})\b\.?"), 0.8, "street"),
     (re.compile(rf"(?<![\w.:/-])(?:{_number}[ ]){{1,2}}{_street}(?i:{_RARE_SUFFIX})\b"), 0.5, "rare"),
     (
         # 27534 Hauptgata 63, with a house number last, and what was a house number before it was moved to the front
@@ -82,7 +106,7 @@ _cores: tuple[tuple[re.Pattern[str], float, str], ...] = (
             rf"(?<![\w.:/-])\d{{3,6}}[ ](?!(?i:and|to|of|or|in|at|from|is|was|on|by|for)\b){_any}(?:[ ]{_any}){{0,3}}[ ]\d{{1,5}}[A-Za-z]?\b"
             rf"(?![:/%-]|\.\d)\.?(?:[ ]{_street}(?i:{_SUFFIX}|{_RARE_SUFFIX})\b)?"
         ),
-        0.6,
+        _ALONE,
         "numbered",
     ),
     (
@@ -90,7 +114,7 @@ _cores: tuple[tuple[re.Pattern[str], float, str], ...] = (
             rf"(?:\b\d{{3,6}}[ ])?(?:\b{_Word}[ ]and[ ])?\b(?:{_Word}[ ]){{0,2}}(?:{_up}[\w\-]*|{_Word}[ ])(?i:{_FOREIGN_END})[ ]"
             rf"\d{{1,5}}[A-Za-z]?\b\.?(?:[ ]{_street}(?i:{_SUFFIX}|{_RARE_SUFFIX})\b)?"
         ),
-        0.7,
+        0.8,
         "foreign",
     ),
     (
@@ -98,14 +122,14 @@ _cores: tuple[tuple[re.Pattern[str], float, str], ...] = (
             rf"(?:\b{_Word}[ ]and[ ])?(?<!\w)(?i:{_FOREIGN_START})[ ]?(?:{_Word}[ ]|{_particle}[ ]|\d+[ ]){{1,4}}\d{{1,5}}[A-Za-z]?\b"
             rf"(?:[ ]{_street}(?i:{_SUFFIX}|{_RARE_SUFFIX})\b)?"
         ),
-        0.7,
+        0.8,
         "foreign",
     ),
     (
         re.compile(
             rf"(?<![\w.:/-])(?:{_number}[ ]){{1,2}}(?i:{_FOREIGN_START})[ ](?:{_particle}[ ]){{0,2}}{_any}(?:[ ](?:{_particle}[ ])?{_Word}){{0,3}}"
         ),
-        0.7,
+        0.8,
         "foreign",
     ),
     (re.compile(r"\b(?i:p\.?[ ]?o\.?[ ]?box|postbox|postfach)[ ]\d+"), 0.85, "box"),
@@ -113,14 +137,14 @@ _cores: tuple[tuple[re.Pattern[str], float, str], ...] = (
         re.compile(
             rf"{_LIVES}((?:{_number}[ ]){{0,2}}(?:(?:{_Word}|{_particle}|and)[ ]){{1,5}}\d{{1,5}}[A-Za-z]?\b\.?(?:[ ]{_street}(?i:{_SUFFIX}|{_RARE_SUFFIX})\b)?)"
         ),
-        0.7,
+        0.8,
         "place",
     ),
     (
         re.compile(
             rf"{_LIVES}((?:{_number}[ ]){{1,2}}{_Word}(?:[ ](?:{_particle}[ ])?{_Word}){{0,2}}(?=[ ](?i:{_UNIT})))"
         ),
-        0.7,
+        0.8,
         "place",
     ),
 )
@@ -142,6 +166,7 @@ _whole = (
         "corner",
     ),
 )
+_CERTAIN = ("street", "foreign", "place")
 _line = r"[ \t]*(?:,|\n)[ \t,\n?>*|\u2022]*"  # a comma or an end of line, and what begins a quoted or listed line
 _unit_next = re.compile(rf"(?:{_line}|[.,]?[ ])(?i:{_UNIT})")
 _bracket = rf"(?:[ ]\({_up}[^()\n]{{1,40}}\))?"
@@ -157,19 +182,20 @@ _street_keys = frozenset(("address", "addresses", "addr", "street", "line", "shi
 _unit = re.compile(rf"(?m)(?:^|(?<=[,\n ]))(?i:{_UNIT})(?=[ \t]*(?:[,\n]|$))")
 
 
-def _address_end(text: str, end: int) -> tuple[int, bool]:
-    """Return where an address ends whose street ends at `end`, and whether more than the street belongs to it."""
-    begin, loose = end, False
+def _address_end(text: str, end: int) -> tuple[int, bool, bool]:
+    """Return where an address ends whose street ends at `end`, and what belongs to it: anything more, a unit or code."""
+    begin, sure = end, False
     while match := _unit_next.match(text, end):
-        end, loose = match.end(), True
-    for expression in (_city_next, _lower_city, *((_city_beside,) if loose else ())):
+        end, sure = match.end(), True
+    for expression in (_city_next, _lower_city, *((_city_beside,) if sure else ())):
         if match := expression.match(text, end):
             end = match.end()
             break
     for expression in (_state_next, _zip_next, _city_next, _zip_next):
         if match := expression.match(text, end):
             end = match.end()
-    return end, end > begin
+            sure = sure or expression is _zip_next
+    return end, end > begin, sure
 
 
 # --- ages, titles, codes -------------------------------------------------------------------------------------------
@@ -218,10 +244,12 @@ _CUES = (
 _DOES = r"said|says|asked|replied|lives|lived|told|wrote|thinks|works|worked|spent|spoke|speaks|married|moved"
 _people = (
     (re.compile(rf"(?i:\b{_OWN_NAME})[ \n]+({_Name})"), 0.75),
+    (re.compile(rf"(?m)^[ \t>*-]*(?:(?:Full|Customer|Patient|Contact)[ ][Nn]|N)ame:[ ]+({_Name})[ \t]*$"), 0.6),
     (re.compile(rf"(?i:{_CUES})[ \n]+({_Name})"), 0.45),
     (re.compile(rf"\b({_Name})(?=[ ](?:{_DOES}|has[ ]been)\b)"), 0.45),
 )
 _speaker = re.compile(rf"(?m)^[ \t]*({_name_part}(?:[ ]{_name_part}){{0,2}}):[ ]+\S")
+_SPEAKER = 0.45
 _NO_NAME = frozenset(
     """
     i you he she we they it this that these those the a an my your his her our their what who where when why how which
@@ -393,10 +421,15 @@ _card_words = re.compile(f"(?i){_CARD_WORDS}")
 _phone = re.compile(
     r"(?<![\w.+/=-])(?:\+|00)?(?:\(\d{1,5}\)|\d{1,5})(?:[ ./-]{0,2}\(?\d{1,5}\)?){1,6}(?:[ ]?(?:x|ext\.?)[ ]?\d{1,5})?(?![\w/=-]|\.\d)"
 )
+_phone_run = re.compile(r"[+(\d][\d ./()+-]{5,}\d")  # a phone number lies in one, but for its extension
+_phone_start = re.compile(r"(?<![\w.+/=-])[+(\d]")
 _PHONE_WORDS = (
     r"phone|mobile|\bcell|\btel|\bfax|\bdesk|\bcall|\bdial|whatsapp|\bsms\b|\btext(?:ed|ing)?\b|messages?[ ]to|answer\w*[ ]at"
     r"|reach|registered|contact|\bring\b"
 )
+_says_something = re.compile(r"[^\W\d_]{2}").search
+_SHAPED = 0.4
+_FEWEST = 7
 _phone_words = re.compile(f"(?i){_PHONE_WORDS}")
 _phone_keys = re.compile(r"phone|mobile|^cell|^tel$|^fax$|whatsapp|msisdn")
 _phone_shape = re.compile(
@@ -408,6 +441,9 @@ _year_like = re.compile(
 _licence = re.compile(
     r"(?i)\b(?:driv\w+(?:['\u2019]s)?[ ]licen[cs]e|licen[cs]e|permit|\bdl)(?:[ ](?:number|no\.?|id|#))?(?:[ ]is|:|=|#|)[ ]{1,2}([A-Z]?\d[A-Z\d]*(?:[- ][A-Z\d]*\d[A-Z\d]*){0,5})\b"
 )
+
+_FEWEST_DIGITS = 7
+"""Of a phone number: the shortest local ones."""
 
 _FINDERS: dict[str, Find] = {}
 
@@ -422,28 +458,30 @@ def _finder(*entities: str) -> Callable[[Find], Find]:
 
 
 @_finder("STREET_ADDRESS")
-def addresses(text: str, words: Context) -> Iterator[Seen]:
+def addresses(text: str, words: Context, least: float) -> Iterator[Seen]:
     """Give what has the form of a postal address."""
-    for expression, least, name in _cores:
+    for expression, alone, name in _cores:
         group = 1 if expression.groups else 0
         for match in expression.finditer(text):
-            score = least
+            score = alone
             start, core = match.span(group)
             if _UNITS_OF_THINGS.search(text, start, core):
                 continue
-            end, more = _address_end(text, core)
-            if name == "street" and (more or _street_keys.intersection(words)):
+            end, more, sure = _address_end(text, core)
+            if name == "foreign" and not _clear(text, start, core):
+                score = _ALONE
+            if sure or (name in _CERTAIN and (more or _street_keys.intersection(words))):
                 score = 0.85
             yield "STREET_ADDRESS", start, end, score, f"address:{name}"
     for expression, score, name in _whole:
         for match in expression.finditer(text):
             yield "STREET_ADDRESS", *match.span(), score, f"address:{name}"
     for match in _unit.finditer(text):
-        yield "STREET_ADDRESS", *match.span(), 0.5, "address:unit"
+        yield "STREET_ADDRESS", *match.span(), 0.3 if match.group()[0] == "#" else 0.5, "address:unit"
 
 
 @_finder("AGE")
-def ages(text: str, words: Context) -> Iterator[Seen]:
+def ages(text: str, words: Context, least: float) -> Iterator[Seen]:
     """Give how old somebody is said to be."""
     for expression in _ages:
         for match in expression.finditer(text):
@@ -451,7 +489,7 @@ def ages(text: str, words: Context) -> Iterator[Seen]:
 
 
 @_finder("TITLE")
-def titles(text: str, words: Context) -> Iterator[Seen]:
+def titles(text: str, words: Context, least: float) -> Iterator[Seen]:
     """Give forms of address, and the trade on a line or in an apposition of its own."""
     for match in _title.finditer(text):
         yield "TITLE", *match.span(1), 0.85, "title"
@@ -464,53 +502,55 @@ def titles(text: str, words: Context) -> Iterator[Seen]:
 
 
 @_finder("ZIP_CODE")
-def codes(text: str, words: Context) -> Iterator[Seen]:
+def codes(text: str, words: Context, least: float) -> Iterator[Seen]:
     """Give postal codes that are called so."""
     for match in _zip.finditer(text):
         yield "ZIP_CODE", *match.span(1), 0.85, "zip"
 
 
 @_finder("PERSON")
-def people(text: str, words: Context) -> Iterator[Seen]:
+def people(text: str, words: Context, least: float) -> Iterator[Seen]:
     """Give capitalised words where a form of address or the words around them promise a person."""
     for expression in (_title, _title_small):
         for match in expression.finditer(text):
             yield "PERSON", *_named(text, *match.span(2)), 0.85, "name:title"
     for expression, score in _people:
-        for match in expression.finditer(text):
+        for match in expression.finditer(text) if score >= least else ():
             start, end = _named(text, *match.span(1))
             if end > start:
                 yield "PERSON", start, end, score, "name:cue"
+    if least > _SPEAKER:
+        return
     speakers = [match for match in _speaker.finditer(text) if match.group(1).split()[0].lower() not in _NO_NAME]
     if len({match.group(1) for match in speakers}) > 1:
         for match in speakers:
-            yield "PERSON", *match.span(1), 0.45, "name:speaker"
+            yield "PERSON", *match.span(1), _SPEAKER, "name:speaker"
 
 
 @_finder("ORGANIZATION")
-def organisations(text: str, words: Context) -> Iterator[Seen]:
+def organisations(text: str, words: Context, least: float) -> Iterator[Seen]:
     """Give what has a legal form, and what somebody is said to work for."""
     for expression, score, name in _organisations:
-        for match in expression.finditer(text):
+        for match in expression.finditer(text) if score >= least else ():
             start, end = match.span(1)
             if text[start:end].split(maxsplit=1)[0].lower() not in _NO_NAME:
                 yield "ORGANIZATION", start, end, score, f"organisation:{name}"
 
 
 @_finder("LOCATION")
-def places(text: str, words: Context) -> Iterator[Seen]:
+def places(text: str, words: Context, least: float) -> Iterator[Seen]:
     """Give capitalised words where one is said to live, to travel, to be."""
     for match in _country.finditer(text):
         yield "LOCATION", *match.span(), 0.45, "place:country"
     for expression, score in _places:
-        for match in expression.finditer(text):
+        for match in expression.finditer(text) if score >= least else ():
             start, end = match.span(1)
             if text[start:end].split(maxsplit=1)[0].lower() not in _NO_NAME:
                 yield "LOCATION", start, end, score, "place:cue"
 
 
 @_finder("NRP")
-def groups(text: str, words: Context) -> Iterator[Seen]:
+def groups(text: str, words: Context, least: float) -> Iterator[Seen]:
     """Give nationalities."""
     for match in GROUP.finditer(text):
         yield "NRP", *match.span(), 0.45, "group"
@@ -519,14 +559,14 @@ def groups(text: str, words: Context) -> Iterator[Seen]:
 
 
 @_finder("DATE_TIME")
-def moments(text: str, words: Context) -> Iterator[Seen]:
+def moments(text: str, words: Context, least: float) -> Iterator[Seen]:
     """Give dates with their time of day, and dates with the month in letters."""
     for match in _moment.finditer(text):
         yield "DATE_TIME", *match.span(), 0.85, "moment"
 
 
 @_finder("IBAN_CODE")
-def ibans(text: str, words: Context) -> Iterator[Seen]:
+def ibans(text: str, words: Context, least: float) -> Iterator[Seen]:
     """Give IBANs in small letters too, by their check digits (ISO 13616)."""
     for match in _iban.finditer(text):
         code = re.sub(r"[ -]", "", match.group()).upper()
@@ -537,7 +577,7 @@ def ibans(text: str, words: Context) -> Iterator[Seen]:
 
 
 @_finder("CREDIT_CARD")
-def cards(text: str, words: Context) -> Iterator[Seen]:
+def cards(text: str, words: Context, least: float) -> Iterator[Seen]:
     """Give numbers with a valid check digit that issuers of any kind give, where a word nearby speaks of a card."""
     for match in _card.finditer(text):
         digits = re.sub(r"\D", "", match.group())
@@ -550,22 +590,44 @@ def cards(text: str, words: Context) -> Iterator[Seen]:
 
 
 @_finder("PHONE_NUMBER")
-def phones(text: str, words: Context) -> Iterator[Seen]:
+def phones(text: str, words: Context, least: float) -> Iterator[Seen]:
     """Give digits in groups that are called a phone number, or are written as only phone numbers are."""
-    for match in _phone.finditer(text):
+    if len(text) < _FEWEST:
+        return
+    called_so = _is_called_phone(words)
+    if least > _SHAPED and not called_so and not _says_something(text):
+        return
+    for match in _phones(text):
         start, end = match.span()
         shown = match.group().strip()
         digits = sum(map(str.isdigit, shown))
-        if not 7 <= digits <= 15 or _year_like.fullmatch(shown):  # noqa: PLR2004  E.164, and the shortest local ones
+        if not _FEWEST <= digits <= 15 or _year_like.fullmatch(shown):  # noqa: PLR2004  E.164, and the shortest local ones
             continue
-        called = any(map(_phone_keys.search, words)) or _near(_phone_words, text, start, end, 40)
-        shaped = _phone_shape.fullmatch(shown) is not None
+        called = called_so or _near(_phone_words, text, start, end, 40)
+        shaped = (called or least <= _SHAPED) and _phone_shape.fullmatch(shown) is not None
         if called or shaped:
-            yield "PHONE_NUMBER", start, end, 0.75 if called and shaped else 0.6 if called else 0.4, "phone:cue"
+            yield "PHONE_NUMBER", start, end, 0.75 if called and shaped else 0.6 if called else _SHAPED, "phone:cue"
+
+
+@lru_cache(maxsize=4096)
+def _is_called_phone(words: Context) -> bool:
+    return any(map(_phone_keys.search, words))
+
+
+def _phones(text: str) -> Iterator[re.Match[str]]:
+    done = 0
+    for run in _phone_run.finditer(text):
+        start = _phone_start.search(text, max(run.start(), done), run.end())
+        while start is not None:
+            place = start.start()
+            if match := _phone.match(text, place):
+                yield match
+                done = match.end()
+            start = _phone_start.search(text, match.end() if match else place + 1, run.end())
 
 
 @_finder("US_DRIVER_LICENSE")
-def licences(text: str, words: Context) -> Iterator[Seen]:
+def licences(text: str, words: Context, least: float) -> Iterator[Seen]:
     """Give the number that follows the words driver's licence."""
     for match in _licence.finditer(text):
         if sum(map(str.isdigit, match.group(1))) >= 5:  # noqa: PLR2004  shorter ones are dates and counts
@@ -577,32 +639,48 @@ KINDS = ("own", "own-weak", "own-context")
 _WEAKEST = {"STREET_ADDRESS": (Confidence.LOW, Confidence.MEDIUM)}
 
 
-def find(text: str, entities: Iterable[str], words: Context = ()) -> Iterator[Seen]:
-    """Give what the recognizers of these entities see in `text`; `words` are those of the key it stands under."""
-    for entity in entities:
-        yield from _FINDERS[entity](text, words)
+def find(text: str, wanted: Iterable[tuple[str, float]], words: Context = ()) -> Iterator[Seen]:
+    """Give what the recognizers of these entities see in `text`, each from a score on.
+
+    `words` are those of the key it stands under.
+    """
+    for entity, least in wanted:
+        for one in _FINDERS[entity](text, words, least):
+            if one[3] >= least:
+                yield one
 
 
-def worth_running(its: Collection[str], asked: Asked) -> list[str]:
-    """Return the entities to look for, given which patterns may match and which findings will be used."""
-    found = []
-    for entity in ENTITIES:
-        if asked is not None and entity not in asked:
+def worth_running(its: Collection[str], asked: Asked, least: float = 0.0) -> list[tuple[str, float]]:
+    """Return the entities to look for and from which score on, given which patterns may match and what will be used."""
+    found = {}
+    for pattern in its:
+        entity, weak = _KIND.get(pattern, ("", False))
+        if not entity or (asked is not None and entity not in asked):
             continue
-        weak = f"{entity}.own-weak" in its and (
-            asked is None or asked[entity] in _WEAKEST.get(entity, (Confidence.LOW,))
-        )
-        if weak or f"{entity}.own" in its or (entity == "PHONE_NUMBER" and entity in its):
-            found.append(entity)
-    return found
+        if weak and asked is not None and asked[entity] not in _WEAKEST.get(entity, (Confidence.LOW,)):
+            continue
+        found[entity] = max(least, 0.0 if asked is None else FLOOR[asked[entity]])
+    return sorted(found.items())
+
+
+FLOOR = {Confidence.LOW: 0.0, Confidence.MEDIUM: MEDIUM, Confidence.HIGH: HIGH}
+_KIND = {f"{entity}.own": (entity, False) for entity in ENTITIES}
+_KIND |= {f"{entity}.own-weak": (entity, True) for entity in ENTITIES} | {"PHONE_NUMBER": ("PHONE_NUMBER", False)}
+
+
+_AS_WRITTEN = ("PERSON.own",)  # ms is a unit of time
 
 
 def patterns() -> list[Pattern]:
     """Say where these recognizers may match; `ENTITY.own` by itself, `ENTITY.own-weak` for what stays low."""
     high, medium, low = Confidence.HIGH, Confidence.MEDIUM, Confidence.LOW
     looks: list[tuple[str, str, Confidence | None]] = [
-        ("STREET_ADDRESS.own", rf"[\w.'-] (?:{_SUFFIX})\b|\bbox \d|postfach \d|[adf]po,? a[aep]", None),
-        ("STREET_ADDRESS.own-context", r"\d[a-z]? [^\W\d_]|box \d|postfach \d|a[aep] \d{5}", None),
+        (
+            "STREET_ADDRESS.own",
+            rf"[\w.'-] (?:{_SUFFIX})\b|\bbox \d|postfach \d|[adf]po,? a[aep]|\b(?:apt|apartment|suite)\.? ?#?\d|{_CLEAR_LOOK}",
+            None,
+        ),
+        ("STREET_ADDRESS.own-context", r"\d[a-z]? [^\W\d_]|[^\W\d_]\.? \d|a[aep] \d{5}", None),
         ("STREET_ADDRESS.own-weak", r"\d[ ][^\W\d_]|[^\W\d_.][.,]?[ \n]#?\d|corner of", medium),
         (
             "AGE.own",
@@ -619,7 +697,7 @@ def patterns() -> list[Pattern]:
         ("US_DRIVER_LICENSE.own", r"(?:licen[cs]e|permit|\bdl)\b[^\n]{0,16}\d", high),
         ("CREDIT_CARD.own", r"(?:\d[ -]?){12}", None),
         ("CREDIT_CARD.own-context", _CARD_WORDS, None),
-        ("PERSON.own", rf"\b(?:{_HONORIFICS}\.?|{_OWN_NAME})[ \n]\w", high),
+        ("PERSON.own", rf"\b(?:{_HONORIFICS}\.?|(?i:mr|mrs|ms|dr|prof)\.|(?i:{_OWN_NAME})|[Nn]ame:)[ \n]+\w", high),
         ("PERSON.own-weak", rf"(?:{_CUES})[ \n]\w|\w (?:{_DOES}|has been)\b|\w: \w", low),
         ("LOCATION.own", rf"(?:{_AT_HOME}) \w", medium),
         ("LOCATION.own-weak", rf"\b(?:in|from|near|outside) (?:the )?{_up}|{'|'.join(COUNTRIES)}", low),
@@ -637,7 +715,7 @@ def patterns() -> list[Pattern]:
         Pattern(
             title,
             expression,
-            ignore_case=True,
+            ignore_case=title not in _AS_WRITTEN,
             finds=title.partition(".")[0],
             alone=alone,
             lifted_by=lifted.get(title, ()),

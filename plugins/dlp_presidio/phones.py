@@ -18,10 +18,13 @@ from phonenumbers.phonenumberutil import (
     NumberParseException,
     national_significant_number,
     parse,
+    region_code_for_country_code,
 )
 
 _library: Any = phonenumbermatcher
-_candidate = _library._PATTERN.search  # noqa: SLF001  there is no other way to ask for one candidate
+_FIRST = rf"[{_library._LEAD_CLASS_CHARS}\d]"  # noqa: SLF001  there is no other way to ask for one candidate
+# A candidate begins with one of these. Said first, `re` skips to them by a table; the look behind then goes back to it.
+_candidate = re.compile(f"{_FIRST}(?<=(?=({_library._PATTERN.pattern})){_FIRST})", re.IGNORECASE).search  # noqa: SLF001
 _second = _library._SECOND_NUMBER_START_PATTERN.search  # noqa: SLF001
 _slashed_date = _library._SLASH_SEPARATED_DATES.search  # noqa: SLF001
 _stamp = _library._TIME_STAMPS.search  # noqa: SLF001
@@ -31,8 +34,10 @@ _unwanted_end = _library._UNWANTED_END_CHAR_PATTERN.search  # noqa: SLF001
 _brackets_match = _library._MATCHING_BRACKETS.fullmatch  # noqa: SLF001
 _pages = _library._PUB_PAGES.search  # noqa: SLF001
 _lead = _library._LEAD_PATTERN.match  # noqa: SLF001
+_VALID = phonenumbermatcher.Leniency.VALID
 _PLUS = "+\uff0b"
 _EXTENSION = ";#~,\uff03\uff5e"
+_is_first_group_alone = _library._formatting_rule_has_first_group_only  # noqa: SLF001
 _nothing = _library.PhoneNumberMatcher("", None)
 REMEMBERED = 16384
 """How many texts of telephone numbers what is known of is kept."""
@@ -40,11 +45,18 @@ REMEMBERED = 16384
 _FEWEST_DIGITS = 3
 """No number that is valid anywhere has fewer."""
 
+_pair = re.compile(r"[0-9]{1,3}[^0-9x~][0-9]{1,3}").fullmatch
+"""Two groups, neither of which is a number where no number is shorter than four digits: a price, a share."""
+
 _parted = re.compile(r"[^0-9x\-~]").search
 """What a candidate holds if the matcher may see several numbers in it, a date or a time, or if it is not ASCII."""
 
 _MOST_DIGITS = 17
 """Beyond this a limit of the candidate pattern may have cut a candidate, so that another may begin inside it."""
+
+
+_LONGEST_RUN = 400
+"""Digits that the candidate pattern takes in one run, and does not cut."""
 
 
 class _Matcher(phonenumbermatcher.PhoneNumberMatcher):
@@ -63,12 +75,13 @@ def phone_spans(text: str, regions: Iterable[str], leniency: int) -> list[tuple[
     distinct = _distinct(tuple(regions))
     matchers: list[_Matcher] = []
     place = 0
+    fewest = _fewest(distinct)
     while (match := _candidate(text, place)) is not None:
-        start, place = match.span()
-        if place - start < _FEWEST_DIGITS:
+        start, place = match.span(1)
+        if place - start < fewest:
             continue
-        candidate = match.group()
-        pieces = _pieces(candidate, distinct)
+        candidate = match.group(1)
+        pieces = _pieces(candidate, distinct, leniency)
         if not pieces:
             continue
         matchers = matchers or [_Matcher(text, region, leniency=leniency, max_tries=sys.maxsize) for region in distinct]
@@ -123,12 +136,16 @@ def _in_candidate(
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _pieces(candidate: str, regions: tuple[str, ...]) -> _Pieces:
-    """Return what is worth trying of a candidate; nothing where no region can own any of it."""
+def _pieces(candidate: str, regions: tuple[str, ...], leniency: int) -> _Pieces:
+    """Return what is worth trying of a candidate; nothing where no region can accept any of it."""
     digits = _digits(candidate)
-    if digits is not None and len(digits) <= _MOST_DIGITS and not _parted(candidate):
-        # By far the most: a number in one piece.
-        mask = _owners(digits, regions)
+    if (candidate is digits and len(digits) <= _LONGEST_RUN) or (
+        digits is not None
+        and len(digits) <= _MOST_DIGITS
+        and (not _parted(candidate) or (_pair(candidate) and _fewest(regions) > _FEWEST_DIGITS))
+    ):
+        # By far the most: a number in one piece. A run of digits has none inside, however long.
+        mask = _owners(digits, regions, leniency)
         return ((0, candidate, mask),) if mask and not _pages(candidate) and _brackets_match(candidate) else ()
     if _second(candidate) or sum(map(str.isdigit, candidate)) > _MOST_DIGITS:
         return _UNCLEAR
@@ -137,17 +154,17 @@ def _pieces(candidate: str, regions: tuple[str, ...]) -> _Pieces:
     tried = []
     for offset, piece in _tries(candidate):
         digits = _digits(piece)
-        mask = _ALL if digits is None else _owners(digits, regions)
+        mask = _ALL if digits is None else _owners(digits, regions, leniency)
         if mask and _brackets_match(piece) and not _pages(piece):
             tried.append((offset, piece, mask))
     return tuple(tried)
 
 
-def _owners(digits: str, regions: tuple[str, ...]) -> int:
-    """Return by bits the regions that may own these digits."""
+def _owners(digits: str, regions: tuple[str, ...], leniency: int) -> int:
+    """Return by bits the regions that may accept these digits."""
     mask = 0
-    for bit, owned in _owners_of(len(digits), regions):
-        if owned(digits):
+    for bit, region, owned in _owners_of(len(digits), regions):
+        if owned(digits) and not (leniency >= _VALID and _lacks_prefix(digits, region)):
             mask |= bit
     return mask
 
@@ -204,9 +221,40 @@ def _is_valid(piece: str, leniency: int) -> bool:
 
 def _is_verified(number: Any, piece: str, leniency: int) -> bool:
     national = national_significant_number(number)
-    if leniency >= phonenumbermatcher.Leniency.VALID and not _national(number.country_code).fullmatch(national):
+    if leniency >= _VALID and not _national(number.country_code).fullmatch(national):
         return False
     return bool(_library._verify(leniency, number, piece, _nothing))  # noqa: SLF001
+
+
+def _lacks_prefix(digits: str, region: str) -> bool:
+    """Say whether digits are written without a prefix where their region requires one; most counts and dates are.
+
+    So libphonenumber's matcher decides as well, after it has parsed and validated the number, which takes long.
+    """
+    has_prefix, formats = _written(region)
+    if has_prefix is None or has_prefix(digits):
+        return False
+    return next((requires for begins, fits, requires in formats if begins(digits) and fits(digits)), False)
+
+
+type _Format = tuple[Callable[[str], object], Callable[[str], object], bool]
+"""How a region's numbers that begin so, and have that form, are written: whether with the national prefix."""
+
+
+@lru_cache(maxsize=64)
+def _written(region: str) -> tuple[Callable[[str], object] | None, tuple[_Format, ...]]:
+    """Return what sees any prefix of a number of the region, and its formats; None where another region decides."""
+    data = _data(region)
+    if region_code_for_country_code(data.country_code) != region:
+        return None, ()
+    prefixes = ["0", str(data.country_code), data.international_prefix, data.national_prefix_for_parsing]
+    formats = []
+    for one in data.number_format:
+        rule = one.national_prefix_formatting_rule
+        optional = one.national_prefix_optional_when_formatting or (rule and _is_first_group_alone(rule))
+        begins = re.compile(one.leading_digits_pattern[-1] if one.leading_digits_pattern else "").match
+        formats.append((begins, re.compile(one.pattern).fullmatch, bool(rule) and not optional))
+    return re.compile("|".join(f"(?:{prefix})" for prefix in prefixes if prefix)).match, tuple(formats)
 
 
 @lru_cache(maxsize=REMEMBERED)
@@ -220,7 +268,7 @@ def _own_number(piece: str) -> Any:
 
 def _walk(matcher: _Matcher, text: str, place: int, end: int) -> Iterator[tuple[int, int]]:
     while (match := _candidate(text, place)) is not None and match.start() < end:
-        candidate = match.group()
+        candidate = match.group(1)
         if cut := _second(candidate):
             candidate = candidate[: cut.start()]
         found = matcher._extract_match(candidate, match.start())  # noqa: SLF001
@@ -244,7 +292,7 @@ _never_inside = re.compile("[\"'<>{}|=_&@!?\\n\\r]").search
 def _barrier(text: str, place: int) -> int:
     """Return the first place from `place` on that no candidate spans."""
     while (match := _candidate(text, place)) is not None and match.start() - place <= _REACH:
-        place = match.end()
+        place = match.end(1)
     return place
 
 
@@ -275,6 +323,8 @@ _no_digit = re.compile(r"[^0-9]+").sub
 def _digits(candidate: str) -> str | None:
     """Return the digits of `candidate`, or None where they are not all of the number: a plus sign, an extension."""
     if candidate.isascii():
+        if candidate.isdigit():
+            return candidate
         return None if _more_than_digits(candidate) else _no_digit("", candidate)
     if any(character in _PLUS or character in _EXTENSION or character.isalpha() for character in candidate):
         return None
@@ -300,14 +350,28 @@ _TYPES = (
 
 
 @lru_cache(maxsize=1024)
-def _owners_of(count: int, regions: tuple[str, ...]) -> tuple[tuple[int, Callable[[str], object]], ...]:
-    """Return the regions that may own that many digits: the bit of each, and what matches its numbers."""
-    return tuple((1 << bit, _owned(region).fullmatch) for bit, region in enumerate(regions) if _fits(region, count))
+def _owners_of(count: int, regions: tuple[str, ...]) -> tuple[tuple[int, str, Callable[[str], object]], ...]:
+    """Return the regions that may own that many digits: the bit of each, its name, and what matches its numbers."""
+    return tuple(
+        (1 << bit, region, _owned(region).fullmatch) for bit, region in enumerate(regions) if _fits(region, count)
+    )
 
 
 def _fits(region: str, count: int) -> bool:
+    least, most = _widths(region)
+    return least <= count <= most
+
+
+@lru_cache(maxsize=16)
+def _fewest(regions: tuple[str, ...]) -> int:
+    """Return how many digits a number that one of the regions owns has at least."""
+    return max(_FEWEST_DIGITS, min((_widths(region)[0] for region in regions), default=_FEWEST_DIGITS))
+
+
+@lru_cache(maxsize=64)
+def _widths(region: str) -> tuple[int, int]:
     least, most = re._parser.parse(_owned(region).pattern).getwidth()  # type: ignore[attr-defined]  # noqa: SLF001
-    return int(least) <= count <= int(most)
+    return int(least), int(most)
 
 
 @lru_cache(maxsize=64)
@@ -318,7 +382,8 @@ def _owned(region: str) -> re.Pattern[str]:
     a region with that country code.
     """
     data = _data(region)
-    abroad = f"(?:{data.international_prefix})\\d+|" if data.international_prefix else ""
+    # A country code, and a national number of no fewer digits than any has.
+    abroad = f"(?:{data.international_prefix})\\d{{{1 + _FEWEST_DIGITS},}}|" if data.international_prefix else ""
     national, rule = data.national_prefix_for_parsing, data.national_prefix_transform_rule
     if rule and not re.fullmatch(r"\\\d", rule):
         return re.compile(r"\d*")  # it writes digits of its own

@@ -1,6 +1,7 @@
 """The hooks: settings, patterns, findings, and Presidio's one-way transforms. Presidio is imported on first use."""
 
 import functools
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,21 +14,20 @@ from dlp.core.message import Kind, Message, Part
 from dlp.core.ports import Asked, Hits, Pattern, SessionVault
 from dlp.hooks.spec import hookimpl
 from dlp_presidio import chosen, keys, look, own
-from dlp_presidio.model import PACKAGE, Model, model_path, worth_reading
+from dlp_presidio.context import Around, Candidate, Plain, Result, needs_words
+from dlp_presidio.model import PACKAGE, Model, Span, model_path, worth_reading
 from dlp_presidio.refined import refined
 from dlp_presidio.words import context_words, person_score
 
 if TYPE_CHECKING:
     from dlp_presidio.recognize import Recognizers
 
-MEDIUM, HIGH = 0.5, 0.8
-"""Scores from which a finding is of medium and of high confidence. A valid check digit scores 1.0, the model 0.85, a
-format with a context word mostly 0.75 to 0.85, a format alone 0.4 to 0.6."""
-
-_FLOOR = {Confidence.LOW: 0.0, Confidence.MEDIUM: MEDIUM, Confidence.HIGH: HIGH}
 _LANGUAGES = ("en",)
 _KNOWN = ("allow", "engine", "exclude", "languages", "min_score", "model", "ner", "presidio_only", "recognizers")
 _NER = ("auto", "on", "off")
+_FORMATS = frozenset(("EMAIL_ADDRESS", "IP_ADDRESS", "IBAN_CODE", "CREDIT_CARD", "CRYPTO", "MAC_ADDRESS", "UUID"))
+"""What is no part of a name, whatever the model says."""
+
 _MODELLED = frozenset(f"{entity}.model" for entity in look.MODELLED)
 
 
@@ -119,59 +119,124 @@ def classify(message: Message, hits: Hits, asked: Asked) -> Iterator[Finding]:
 
 
 def _classified(message: Message, hits: Hits, asked: Asked) -> Iterator[Finding]:
+    """Report what forms and keys tell, and leave what needs the words around it or the model to the end, together."""
     parts = message.parts
+    waiting = _Waiting(small=asked is None or any(asked.get(entity) is Confidence.LOW for entity in look.MODELLED))
+    for index, its in _by_part(hits).items():
+        part = parts[index]
+        words = context_words(part.name, part.path)
+        for finding in _own(index, part, its, words, asked):
+            if finding.data_class == "STREET_ADDRESS":
+                waiting.within.setdefault(part.text, []).append((finding.start, finding.end))
+            yield finding
+        waiting.add(index, part, _candidates(part, its, words, asked), words, modelled=not _MODELLED.isdisjoint(its))
+    if waiting.candidates or waiting.modelled:
+        yield from _seen_together(parts, waiting, asked)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """What cannot be told yet: candidates whose context counts, texts for the model; and what the model must not say.
+
+    `small` says that names in small letters are asked for too. `within` are addresses, `formats` numbers and the like,
+    of which no part is a name, by text.
+    """
+
+    small: bool
+    candidates: list[tuple[int, list[Candidate], tuple[str, ...]]] = field(default_factory=list)
+    modelled: dict[str, list[int]] = field(default_factory=dict)
+    worded: set[str] = field(default_factory=set)
+    within: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    formats: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+
+    def add(
+        self, index: int, part: Part, candidates: list[Candidate], words: tuple[str, ...], *, modelled: bool
+    ) -> None:
+        """Note a part; `modelled` says that the model is to be asked, if the part could tell it anything."""
+        text = part.text
+        if candidates:
+            self.candidates.append((index, candidates, words))
+        if modelled and part.kind is not Kind.NUMBER and worth_reading(text, small=self.small):
+            self.modelled.setdefault(text, []).append(index)
+        if modelled and candidates and _current().engine == "spacy" and needs_words(candidates, words, text):
+            self.worded.add(text)
+
+
+def _seen_together(parts: Sequence[Part], waiting: _Waiting, asked: Asked) -> Iterator[Finding]:
+    """Report candidates in their context, and what the model sees in each distinct text, in every part that has it."""
+    settings = _current()
+    said: Sequence[Sequence[Span]] = ()
+    around: Mapping[str, Around] = {}
+    if waiting.modelled or waiting.worded:
+        said, around = _model(settings.engine, settings.model).read(list(waiting.modelled), waiting.worded)
+    for index, candidates, words in waiting.candidates:
+        text = parts[index].text
+        for result in _addressed(text, _in_context(candidates, words, around.get(text) or Plain(text))):
+            if result.entity in _FORMATS:
+                waiting.formats.setdefault(text, []).append((result.start, result.end))
+            if asked is None or result.score >= own.FLOOR[asked[result.entity]]:
+                yield _finding(index, result.entity, result.start, result.end, result.score, result.by, result.context)
+    for (text, indices), seen in zip(waiting.modelled.items(), said, strict=True):
+        spans = seen
+        if not settings.presidio_only:
+            spans = refined(text, seen, waiting.within.get(text, ()), waiting.formats.get(text, ()))
+        sure = [span for span in spans if span[3] >= settings.least]
+        for index in indices:
+            for span in sure:
+                yield _finding(index, *span, "model")
+
+
+def _addressed(text: str, results: Iterable[Result]) -> Iterable[Result]:
+    """Give the results without the versions of products that look like addresses, unless Presidio's are all wanted."""
+    if _current().presidio_only:
+        return results
+    return [one for one in results if one.entity != "IP_ADDRESS" or not _is_version(text, one.start, one.end)]
+
+
+_product = re.compile(r"(?:^|[\s(;,\"])[A-Za-z][\w.+-]*/\Z")
+_products = re.compile(r"[A-Za-z][\w.+-]*/\d")
+
+
+def _is_version(text: str, start: int, end: int) -> bool:
+    """Say whether four numbers are a version (RFC 9110, 10.1.5): of a product in a list, or one that ends in zeros."""
+    before = text[max(0, start - 64) : start]
+    return _product.search(before) is not None and (_products.match(text) is not None or text[:end].endswith(".0.0"))
+
+
+def _by_part(hits: Hits) -> dict[int, dict[str, set[int]]]:
+    """Return by part which patterns may match, and where."""
     wanted: dict[int, dict[str, set[int]]] = {}
     for hit in hits:
         wanted.setdefault(hit.part, {}).setdefault(hit.pattern, set()).add(hit.end)
-    modelled: dict[str, list[int]] = {}
-    streets: dict[str, list[tuple[int, int]]] = {}
-    for index, its in wanted.items():
-        part = parts[index]
-        for finding in _recognized(index, part, its, asked):
-            if finding.data_class == "STREET_ADDRESS":
-                streets.setdefault(part.text, []).append((finding.start, finding.end))
-            yield finding
-        if part.kind is not Kind.KEY:
-            for entity, sure in keys.found(set(its), part.name, part.text) if _current().least <= keys.SCORE else ():
-                yield Finding(index, 0, len(part.text), DataClass(entity), "dlp_presidio/key", sure)
-        if "PERSON.leaf" in its and part.kind is Kind.TEXT and (score := person_score(part.name, part.path, part.text)):
-            yield _finding(index, "PERSON", 0, len(part.text), score, "key")
-        if not _MODELLED.isdisjoint(its) and part.kind is not Kind.NUMBER and worth_reading(part.text):
-            modelled.setdefault(part.text, []).append(index)
-    if modelled:
-        yield from _modelled(modelled, streets)
+    return wanted
 
 
-def _recognized(index: int, part: Part, its: Mapping[str, set[int]], asked: Asked) -> Iterator[Finding]:
-    settings = _current()
-    words = context_words(part.name, part.path)
-    for entity, start, end, score, by in own.find(part.text, own.worth_running(its, asked), words):
-        if score >= settings.least:
-            yield _finding(index, entity, start, end, score, by)
-    if wanted := _worth_running(its, words, part.text, asked):
-        results = _recognizers(settings.language, settings.recognizers).results(
-            part.text, wanted, words, least=settings.least
-        )
-        for result in results:
-            if asked is not None and result.score < _FLOOR[asked[result.entity]]:
-                continue
-            yield _finding(index, result.entity, result.start, result.end, result.score, result.by)
-
-
-def _modelled(
-    wanted: Mapping[str, Sequence[int]], streets: Mapping[str, Sequence[tuple[int, int]]]
+def _own(
+    index: int, part: Part, its: Mapping[str, set[int]], words: tuple[str, ...], asked: Asked
 ) -> Iterator[Finding]:
-    """Report what the model sees in each distinct text, in every part that has it."""
+    """Report what recognizers beyond Presidio's see, and what the key says by itself."""
+    least = _current().least
+    for entity, start, end, score, by in own.find(part.text, own.worth_running(its, asked, least), words):
+        yield _finding(index, entity, start, end, score, by)
+    if part.kind is not Kind.KEY:
+        for entity, sure in keys.found(set(its), part.name, part.text) if least <= keys.SCORE else ():
+            yield Finding(index, 0, len(part.text), DataClass(entity), "dlp_presidio/key", sure)
+    if "PERSON.leaf" in its and part.kind is Kind.TEXT and (score := person_score(part.name, part.path, part.text)):
+        yield _finding(index, "PERSON", 0, len(part.text), score, "key")
+
+
+def _candidates(part: Part, its: Mapping[str, set[int]], words: tuple[str, ...], asked: Asked) -> list[Candidate]:
+    wanted = _worth_running(its, words, part.text, asked)
+    if not wanted:
+        return []
     settings = _current()
-    least = settings.least
-    for (text, indices), said in zip(
-        wanted.items(), _model(settings.engine, settings.model).spans(list(wanted)), strict=True
-    ):
-        spans = said if settings.presidio_only else refined(text, said, streets.get(text, ()))
-        for index in indices:
-            for entity, start, end, score in spans:
-                if score >= least:
-                    yield _finding(index, entity, start, end, score, "model")
+    return _recognizers(settings.language, settings.recognizers).candidates(part.text, wanted)
+
+
+def _in_context(candidates: list[Candidate], words: tuple[str, ...], around: Around) -> list[Result]:
+    from dlp_presidio.recognize import in_context  # noqa: PLC0415  Presidio is imported on first use
+
+    return in_context(candidates, words, around, _current().least)
 
 
 @hookimpl
@@ -207,15 +272,20 @@ def _model(engine: str, path: Path | str | None) -> Model | chosen.EngineModel:
     return Model(path)
 
 
+@functools.cache
+def _told(pattern: str) -> tuple[str, str]:
+    """Return the entity of a pattern and its kind, or nothing where it is not Presidio's."""
+    entity, _, kind = pattern.partition(".")
+    return ("", "") if kind in ("context", "model", "named", *own.KINDS) or entity == "PERSON" else (entity, kind)
+
+
 def _worth_running(its: Mapping[str, set[int]], words: tuple[str, ...], text: str, asked: Asked) -> dict[str, set[int]]:
     """Return for each entity where its matches may end; what is weak and without a context word is left out."""
     wanted: dict[str, set[int]] = {}
     lowered = ""
     for pattern, ends in its.items():
-        entity, _, kind = pattern.partition(".")
-        if kind in ("context", "model", "named", *own.KINDS) or entity == "PERSON":
-            continue
-        if asked is not None and entity not in asked:
+        entity, kind = _told(pattern)
+        if not entity or (asked is not None and entity not in asked):
             continue
         if kind == "weak" or (asked is not None and entity in look.LOW and asked[entity] is not Confidence.LOW):
             lowered = lowered or text.lower()
@@ -226,6 +296,14 @@ def _worth_running(its: Mapping[str, set[int]], words: tuple[str, ...], text: st
     return wanted
 
 
-def _finding(index: int, entity: str, start: int, end: int, score: float, by: str) -> Finding:
-    confidence = Confidence.HIGH if score >= HIGH else Confidence.MEDIUM if score >= MEDIUM else Confidence.LOW
-    return Finding(index, start, end, DataClass(entity), f"dlp_presidio/{by}", confidence)
+@functools.cache
+def _presidios(pattern: str) -> tuple[str, str]:
+    """Return the entity that a recognizer of Presidio's may see where a pattern matches, and the pattern's kind."""
+    entity, _, kind = pattern.partition(".")
+    none = kind in ("context", "model", "named", *own.KINDS) or entity == "PERSON"
+    return ("", "") if none else (entity, kind)
+
+
+def _finding(index: int, entity: str, start: int, end: int, score: float, by: str, because: str = "") -> Finding:
+    confidence = Confidence.HIGH if score >= own.HIGH else Confidence.MEDIUM if score >= own.MEDIUM else Confidence.LOW
+    return Finding(index, start, end, DataClass(entity), f"dlp_presidio/{by}", confidence, because=because)

@@ -9,8 +9,8 @@ import logging
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import accumulate
+from functools import partial
+from itertools import accumulate, pairwise
 from typing import Any
 
 import regex  # type: ignore[import-untyped]
@@ -19,6 +19,8 @@ from presidio_analyzer import PatternRecognizer
 from presidio_analyzer.predefined_recognizers import PhoneRecognizer, SpacyRecognizer
 from presidio_analyzer.recognizer_registry import RecognizerRegistryProvider
 
+from dlp_presidio import look
+from dlp_presidio.context import Around, Candidate, Result, lifted, supporting
 from dlp_presidio.phones import phone_spans
 
 SECONDS = 5.0
@@ -27,22 +29,11 @@ SECONDS = 5.0
 _WHOLE = 2000
 """Texts up to this long are given to a recognizer whole; longer ones in the pieces that hold a hit."""
 
-_BOOST, _BOOSTED_LEAST = 0.35, 0.4  # Presidio's own numbers for a supporting context word
-_WORDS_BEFORE = 6
-_REACH = 80
+_SMALL = 120
+_ANCHORED = ("EMAIL_ADDRESS", "IP_ADDRESS", "URL")
+"""Whose expressions take long on what they do not match: of all but small texts they get the pieces with an anchor."""
+
 _CUTS = "\n\t\r\"<>|{};,'() "
-_word = re.compile(r"\w+")
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What a recognizer saw: an entity at code points `start` to `end`, with Presidio's score."""
-
-    entity: str
-    start: int
-    end: int
-    score: float
-    by: str
 
 
 class Recognizers:
@@ -65,6 +56,18 @@ class Recognizers:
         """What can be found without a model."""
         return frozenset(self._by_entity)
 
+    def candidates(self, text: str, hits: Mapping[str, Collection[int]]) -> list[Candidate]:
+        """Return what is found in `text` before any context; `hits` says for each entity where matches may end.
+
+        An entity without a place may match anywhere.
+        """
+        return [
+            (result, runner.context)
+            for entity, ends in hits.items()
+            for runner in self._by_entity.get(entity, ())
+            for result in runner.run(text, ends)
+        ]
+
     def results(
         self,
         text: str,
@@ -72,26 +75,36 @@ class Recognizers:
         words: Sequence[str],
         *,
         least: float = 0.0,
-        surrounding: bool = True,
+        around: Around | None = None,
     ) -> list[Result]:
-        """Return what is found in `text`; `hits` says for each entity where matches may end (empty: anywhere).
+        """Return what is found in `text`, context included.
 
-        `words` are context from outside the text, lower case. Results under `least` are left out.
+        `words` are context from outside the text, lower case, `around` tells the words near a place in it. Results
+        under `least` are left out.
         """
-        found: list[Result] = []
-        for entity, ends in hits.items():
-            for runner in self._by_entity.get(entity, ()):
-                for result in runner.run(text, ends):
-                    score = result.score
-                    if runner.supported_by(words, text if surrounding else "", result.start):
-                        score = min(max(score + _BOOST, _BOOSTED_LEAST), 1.0)
-                    if score >= least:
-                        found.append(
-                            result
-                            if score == result.score
-                            else Result(result.entity, result.start, result.end, score, result.by)
-                        )
-        return without_contained(found)
+        return in_context(self.candidates(text, hits), words, around, least)
+
+
+def in_context(
+    candidates: Iterable[Candidate], words: Sequence[str], around: Around | None, least: float = 0.0
+) -> list[Result]:
+    """Return candidates with the scores that context gives them, without those under `least` or contained in others."""
+    outside = "\n".join(words)
+    found: list[Result] = []
+    for result, context in candidates:
+        if context:
+            word = supporting(context, outside) if outside else ""
+            if not word and around is not None:
+                word = supporting(context, around.near(result.start))
+            if word:
+                result = result._replace(score=lifted(result.score), context=word)  # noqa: PLW2901  the same, lifted
+        if result.score >= least:
+            found.append(result)
+    return without_contained(found)
+
+
+type Spans = Callable[[str], Iterable[tuple[int, int, float]]]
+"""Gives start, end and score of what is in a text."""
 
 
 class _Runner:
@@ -103,61 +116,62 @@ class _Runner:
         self._recognizer = recognizer
         self._entity: str = recognizer.supported_entities[0]
         self._by: str = recognizer.name
-        self._context = tuple(word.lower() for word in recognizer.context or ())
-        self._cuts = ""
-        self._spans: Callable[[str], Iterable[tuple[int, int, float]]]
+        self.context: tuple[str, ...] = tuple(word.lower() for word in recognizer.context or ())
+        self._ways: list[tuple[str, Spans]] = []
+        self._anchor = look.anchor(self._entity) if self._entity in _ANCHORED else None
         if isinstance(recognizer, PhoneRecognizer):
-            self._spans = self._phones
+            self._ways.append(("", self._phones))
         elif isinstance(recognizer, PatternRecognizer):
-            own = "analyze" in type(recognizer).__dict__
-            self._spans = self._analyzed if own else self._matched
             given: Any = recognizer
+            self._validates = type(given).validate_result is not PatternRecognizer.validate_result
+            self._invalidates = type(given).invalidate_result is not PatternRecognizer.invalidate_result
             self._expressions = [
                 (regex.compile(pattern.regex, given.global_regex_flags), pattern.score) for pattern in given.patterns
             ]
-            self._cuts = "".join(
-                cut for cut in _CUTS if not any(_may_consume(pattern.regex, cut) for pattern in given.patterns)
-            )
+            cuts = ["".join(cut for cut in _CUTS if not _may_consume(one.regex, cut)) for one in given.patterns]
+            if "analyze" in type(recognizer).__dict__:
+                self._ways.append(("".join(cut for cut in _CUTS if all(cut in own for own in cuts)), self._analyzed))
+            else:  # expressions that cannot reach across the same characters run together
+                self._ways += [
+                    (cut, partial(self._matched, [number for number, own in enumerate(cuts) if own == cut]))
+                    for cut in dict.fromkeys(cuts)
+                ]
         else:
-            self._spans = self._analyzed
-
-    def supported_by(self, words: Sequence[str], text: str, start: int) -> bool:
-        """Say whether a context word of this recognizer is in one of `words`, or in the words before `start`."""
-        if not self._context:
-            return False
-        if any(own in word for word in words for own in self._context):
-            return True
-        if not start or not text:
-            return False
-        before = _word.findall(text, max(0, start - _REACH), start)[-_WORDS_BEFORE:]
-        return any(own in word.lower() for word in before for own in self._context)
+            self._ways.append(("", self._analyzed))
 
     def run(self, text: str, ends: Collection[int]) -> list[Result]:
         """Return what is in `text`, or in those pieces of a long one that hold a place of `ends`, before context."""
-        entity, by = self._entity, self._by
-        pieces = list(self._pieces(text, ends))
+        found = [
+            Result(self._entity, start, end, score, self._by)
+            for cuts, spans in self._ways
+            for start, end, score in self._placed(text, ends, cuts, spans)
+        ]
+        return without_contained(found) if len(found) > 1 else found
+
+    def _placed(self, text: str, ends: Collection[int], cuts: str, spans: Spans) -> Iterable[tuple[int, int, float]]:
+        """Give what `spans` gives of the pieces to look at, at its places in the text."""
+        pieces = list(self._pieces(text, ends, cuts))
         if len(pieces) == 1:
             ((offset, piece),) = pieces
-            found = [
-                Result(entity, start + offset, end + offset, score, by) for start, end, score in self._spans(piece)
-            ]
-            return without_contained(found) if len(found) > 1 else found
-        # One run over all pieces, with what no match can reach across between them, costs a fraction of one run each.
-        places = list(accumulate((len(piece) + 1 for _, piece in pieces), initial=0))
-        found = []
-        for start, end, score in self._spans(self._cuts[0].join(piece for _, piece in pieces)):
-            which = bisect_right(places, start) - 1
-            moved = pieces[which][0] - places[which]
-            found.append(Result(entity, start + moved, end + moved, score, by))
-        return without_contained(found)
+            for start, end, score in spans(piece):
+                yield start + offset, end + offset, score
+        elif pieces:
+            # One run over all pieces, with what no match can reach across between them, costs a fraction of one each.
+            places = list(accumulate((len(piece) + 1 for _, piece in pieces), initial=0))
+            for start, end, score in spans(cuts[0].join(piece for _, piece in pieces)):
+                which = bisect_right(places, start) - 1
+                moved = pieces[which][0] - places[which]
+                yield start + moved, end + moved, score
 
-    def _pieces(self, text: str, ends: Collection[int]) -> Iterable[tuple[int, str]]:
+    def _pieces(self, text: str, ends: Collection[int], cuts: str) -> Iterable[tuple[int, str]]:
         """Give the pieces to look at, with their offsets. They are cut only where no match can reach across."""
-        if len(text) <= _WHOLE or not ends or not self._cuts:
+        if cuts and self._anchor and len(text) > _SMALL and not ends and text.isascii():
+            ends = [match.end() for match in self._anchor.finditer(text)]
+        elif len(text) <= _WHOLE or not ends or not cuts:
             yield 0, text
             return
-        cut = self._cuts[0]
-        level = text.translate(dict.fromkeys(map(ord, self._cuts), cut))
+        cut = cuts[0]
+        level = text.translate(dict.fromkeys(map(ord, cuts), cut))
         done = 0
         for end in sorted(ends):
             if end <= done:
@@ -167,18 +181,18 @@ class _Runner:
             done = stop if stop >= 0 else len(text)
             yield start, text[start:done]
 
-    def _matched(self, text: str) -> Iterable[tuple[int, int, float]]:
-        """Match as PatternRecognizer.analyze does."""
+    def _matched(self, numbers: Sequence[int], text: str) -> Iterable[tuple[int, int, float]]:
+        """Match some of the expressions as PatternRecognizer.analyze does."""
         recognizer = self._recognizer
-        for expression, own in self._expressions:
+        for expression, own in [self._expressions[number] for number in numbers]:
             for match in expression.finditer(text, timeout=SECONDS):
                 start, end = match.span()
                 if start == end:
                     continue
-                value = text[start:end]
-                valid = recognizer.validate_result(value)
-                score = own if valid is None else float(bool(valid))
-                if score > 0 and not recognizer.invalidate_result(value):
+                score = own
+                if self._validates and (valid := recognizer.validate_result(text[start:end])) is not None:
+                    score = float(bool(valid))
+                if score > 0 and not (self._invalidates and recognizer.invalidate_result(text[start:end])):
                     yield start, end, score
 
     def _analyzed(self, text: str) -> Iterable[tuple[int, int, float]]:
@@ -194,12 +208,13 @@ class _Runner:
 
 def without_contained(results: Iterable[Result]) -> list[Result]:
     """Return results without those that lie in another of the same entity with an equal or higher score."""
-    ordered = sorted(set(results), key=lambda r: (r.entity, r.start, r.start - r.end, -r.score, r.by))
+    results = [one for one in results if one.score]
+    if all(one.entity == other.entity and one.end < other.start for one, other in pairwise(results)):
+        return results
+    ordered = sorted(set(results), key=lambda r: (r[0], r[1], -r[2], -r[3], r[4]))
     kept: list[Result] = []
     active: list[Result] = []
     for result in ordered:
-        if result.score == 0:
-            continue
         active = [other for other in active if other.entity == result.entity and other.end >= result.start]
         if not any(o.start <= result.start and result.end <= o.end and result.score <= o.score for o in active):
             kept.append(result)

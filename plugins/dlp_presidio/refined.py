@@ -8,6 +8,8 @@ from dlp_presidio.own import GROUP
 type Span = tuple[str, int, int, float]
 
 _EDGES = " \t\n,.;:!?\"'()[]{}<>#*-\u2013\u2014\u201c\u201d\u2018\u2019|/\\"
+_UNLIKELY = 0.4
+_LONG = 4  # shorter words are abbreviations in any mix of cases
 _title = re.compile(r"(?i)(?:mr|mrs|ms|miss|mx|dr|prof|rev|hon|sgt|capt|lt|col|gen|sir|madam)\.?[ ]+(?=\S)")
 _article = re.compile(r"(?i)(?:the|a|an)[ ]+(?=\S)")
 _date = re.compile(
@@ -18,6 +20,12 @@ _weekday = re.compile(r"(?i)(?:on[ ]+)?((?:mon|tues|wednes|thurs|fri|satur|sun)d
 _trade = re.compile(r"\w(?:er|or|ist|ian|ant|yst|tary|man|woman)s?$")
 _direction = re.compile(r"(?i)(?:south|north|east|west|central)(?:ern)?[ ]+(?=\S)")
 _upper = re.compile(r"[^\W\d_a-z]")
+_impossible = re.compile(r"://|[=<>{}\[\]_|\\@#$%^*+~`;\"]|\w[(]|\w{26}|[\u3400-\u9fff]{8}").search
+_humps = re.compile(
+    r"(?:Mc|Mac|O['\u2019]|D['\u2019]|De|Di|Da|Du|La|Le|Lo|Van|Von|Fitz|Al|El|St|Ten|Ter)?[^\W\d_][^\W\d_A-Z]*"
+).fullmatch
+_before_code = re.compile(r"[\w)\]]\.|[@#$\\/_~]").fullmatch
+_after_code = re.compile(r"[(\[_=@\\{]|\.[^\W\d_]|::|/\w|->").match
 _THINGS = frozenset(
     """
     iban ssn atm pin url api json xml html csv sql http https id ip zip vat usa card credit debit visa mastercard phone fax
@@ -27,13 +35,19 @@ _THINGS = frozenset(
 )
 
 
-def refined(text: str, spans: Iterable[Span], within: Sequence[tuple[int, int]] = ()) -> list[Span]:
+def refined(
+    text: str,
+    spans: Iterable[Span],
+    within: Sequence[tuple[int, int]] = (),
+    formats: Sequence[tuple[int, int]] = (),
+) -> list[Span]:
     """Return the model's spans with their ends put right, and the same names where they stand again.
 
-    What lies `within` an address is part of it: a street called after somebody is nobody.
+    What lies `within` an address is part of it: a street called after somebody is nobody. What has one of the `formats`
+    of numbers and addresses that leave no doubt is no part of a name either.
     """
     kept: list[Span] = []
-    for entity, start, end, score in spans:
+    for entity, start, end, score in [piece for span in spans for piece in _without(span, formats)]:
         for number, (first, last) in enumerate(_lines(text, start, end)):
             if number and entity in ("PERSON", "ORGANIZATION"):
                 # A signature: the name, then what the person does, then where.
@@ -48,6 +62,18 @@ def refined(text: str, spans: Iterable[Span], within: Sequence[tuple[int, int]] 
                 kept.append(one)
     kept = [one for one in kept if not any(start <= one[1] and one[2] <= end for start, end in within)]
     return kept + _repeated(text, kept)
+
+
+def _without(span: Span, formats: Sequence[tuple[int, int]]) -> Iterable[Span]:
+    """Give what is left of a span before, between and after the formats in it."""
+    entity, start, end, score = span
+    for first, last in sorted(formats):
+        if first < end and start < last:
+            if start < first:
+                yield entity, start, first, score
+            start = last
+    if start < end:
+        yield entity, start, end, score
 
 
 def _lines(text: str, start: int, end: int) -> Iterable[tuple[int, int]]:
@@ -85,11 +111,33 @@ def _judged(text: str, entity: str, start: int, end: int, score: float) -> Span 
     shown = text[start:end]
     if shown.lower() in _THINGS or not any(map(str.isalpha, shown)):
         return None
+    score = _likely(text, entity, start, end, score)
     if entity in ("PERSON", "ORGANIZATION") and any(map(str.isdigit, shown)):
-        score = min(score, 0.4)
+        score = min(score, _UNLIKELY)
     if entity == "ORGANIZATION":
         score = max(score, 0.4)  # Presidio's default drops them all; as a guess of low confidence they are of use
-    return entity, start, end, score
+    return (entity, start, end, score) if score else None
+
+
+def _likely(text: str, entity: str, start: int, end: int, score: float) -> float:
+    """Return the score of what the model took for a name: none where it cannot be one, a low one where it looks odd."""
+    shown = text[start:end]
+    if entity not in ("PERSON", "NRP", "LOCATION"):
+        return score
+    if _impossible(shown):
+        return 0.0
+    return score if _is_written_as_names_are(text, start, end) else min(score, _UNLIKELY)
+
+
+def _is_written_as_names_are(text: str, start: int, end: int) -> bool:
+    """Say whether a span has a capital, no humps (camelCase), and stands where words stand: most of code does not."""
+    if _after_code(text, end) or _before_code(text[max(0, start - 2) : start]) or _before_code(text[start - 1 : start]):
+        return False
+    shown = text[start:end]
+    if not _upper.search(shown):
+        return False
+    words = (word.strip(".,'\u2019()") for part in shown.split() for word in part.split("-"))
+    return all(len(word) < _LONG or word.isupper() or not word.isascii() or _humps(word) for word in words)
 
 
 def _repeated(text: str, spans: Sequence[Span]) -> list[Span]:

@@ -31,6 +31,9 @@ _placeholder = re.compile(
     r"(?i)(?:x{3,}|\*{3,}|\.{3,}|<.*>|\$\{.*\}|\{\{.*\}\}|%\w+%|\$\w+|\[.*\]|your[_\- ].*|change.?me|example|redacted|"
     r"null|none|true|false|undefined|placeholder|(?:https?|ftp)://\S+)"
 )
+_code = re.compile(  # what stands unquoted after a name in code: a call, an index, a member, a constant, a template
+    r"[{(\[<].*|[A-Za-z_][\w.]*[(\[{].*|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+[)}\]]*|[A-Z][A-Z_]*[)}\]]*|[a-z]+(?:_[a-z]+)+[)}\]:]*"
+).fullmatch
 _before = re.compile(r"[A-Za-z0-9_-]+\Z")  # what the name begins with: `next_page_token` tells what no `token` does
 _LONGEST_NAME = 40
 _LEAST, _MOST = 6, 4096
@@ -57,6 +60,8 @@ def assigned_secrets(text: str) -> list[tuple[int, int, str, Confidence]]:
     found = []
     for match in _assigned.finditer(text):
         group = 2 if match.group(2) is not None else 3
+        if group == 3 and _code(match.group(3)):  # noqa: PLR2004  the group of what is not quoted
+            continue
         before = _before.search(text, max(0, match.start() - _LONGEST_NAME), match.start())
         if judged := named_secret((before.group() if before else "") + match.group(1), match.group(group)):
             found.append((match.start(group), match.end(group), *judged))

@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import functools
 import ipaddress
 import json
 import os
@@ -36,6 +37,7 @@ from dlp.core.outcome import Forward, Refuse
 from dlp.engine.approvals import Answer
 from dlp.engine.sessions import SessionInfo
 from dlp.engine.work import Call
+from dlp.testing.wall import Wall
 
 SESSION, OTHER, SECRET = "s1", "s2", "the-secret"
 
@@ -110,6 +112,7 @@ class FakeEngine:
     calls: list[Call] = field(default_factory=list)
     connects: list[tuple[str, str, int]] = field(default_factory=list)
     refusals: list[tuple[str, str]] = field(default_factory=list)
+    ends: list[tuple[str, object]] = field(default_factory=list)
     open: bool = True
 
     def __post_init__(self) -> None:
@@ -148,6 +151,11 @@ class FakeEngine:
             if outcome is not None:
                 return outcome
         return Forward("event")
+
+    def end_stream(self, call: Call, endpoint: object, reason: str = "") -> None:
+        """Remember how a stream ended."""
+        del endpoint
+        self.ends.append((reason, call.within))
 
     def refuse(
         self,
@@ -263,6 +271,7 @@ class World:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.sleep(0)  # connections end in the loop's next turn
 
         self.run(end())
         self.loop.call_soon_threadsafe(self.loop.stop)
@@ -492,3 +501,45 @@ def front(request: pytest.FixtureRequest, world: World) -> Iterator[Callable[...
     yield start
     for stock in stocks:
         stock.close()
+
+
+# --- the real engine behind the proxy ---------------------------------------------------------------------------------
+
+
+@dataclass
+class Judged:
+    """A world whose proxy has a real engine with this policy, and a session that its listener belongs to."""
+
+    world: World
+    wall: Wall
+    session: SessionInfo
+
+    @property
+    def told(self) -> list[str]:
+        """What the audit says of each entry: direction, verdict and reason."""
+        return [f"{entry.direction} {entry.verdict} {entry.reason}".strip() for entry in self.wall.log]
+
+
+@functools.cache
+def _wall(policy: str) -> Wall:
+    """Return a wall with its classifiers loaded, which takes a while; each test has a session of its own in it."""
+    wall = Wall(policy)
+    wall.engine.classifier.warm()
+    return wall
+
+
+@pytest.fixture
+def judged(world: World) -> Callable[..., Judged]:
+    """Start a proxy that judges by a policy, given as YAML."""
+
+    def start(policy: str, limits: Limits | None = None) -> Judged:
+        wall = _wall(policy)
+        wall.log.clear()
+        session = wall.open()
+        engine: Any = wall.engine
+        engine.info = session
+        world.engine = engine
+        world.start(limits, bound=True)
+        return Judged(world, wall, session)
+
+    return start

@@ -4,11 +4,13 @@ import os
 import time
 from collections.abc import Sequence
 
+from dlp.core.errors import PluginError
 from dlp.core.finding import Finding
 from dlp.core.label import DataClass
 from dlp.core.message import Part
 
 _loaded: list[float] = []
+_kept: list[bytearray] = []
 
 
 def prepare(seconds: float = 0.0) -> None:
@@ -28,6 +30,13 @@ def classify(parts: Sequence[Part]) -> list[Finding]:
         time.sleep(60)
     if text == "die":
         os._exit(1)
+    if text == "grow":
+        _kept.append(bytearray(400_000_000))
+    if text == "grow in a plugin":
+        try:
+            _kept.append(bytearray(400_000_000))
+        except MemoryError:
+            raise PluginError("plugin x: classify: MemoryError") from None
     if text == "raise":
         msg = "a-secret-value"
         raise RuntimeError(msg)

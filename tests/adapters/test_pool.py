@@ -56,6 +56,25 @@ def test_a_dead_worker_refuses_its_message_and_is_replaced(pool: Pool):
     assert ask(pool, "text") == 1
 
 
+def test_a_worker_that_needs_too_much_memory_refuses_its_message_and_is_replaced(workers: ModuleType):
+    pool = Pool(workers.prepare, (0.0,), workers.classify, workers=1, memory=200_000_000)
+    pool.start()
+    assert ask(pool, "text") == 1
+    for _ in range(2):
+        with pytest.raises(PluginError, match="ProcessExpired"):
+            ask(pool, "grow")
+        with pytest.raises(PluginError, match="ProcessExpired"):
+            ask(pool, "grow in a plugin")
+    assert ask(pool, "text") == 1
+    pool.close()
+
+
+def test_a_worker_may_take_the_memory_it_is_given(workers: ModuleType):
+    pool = Pool(workers.prepare, (0.0,), workers.classify, workers=1, memory=900_000_000)
+    assert ask(pool, "grow") == 1
+    pool.close()
+
+
 def test_what_a_classifier_raised_is_told_without_its_text(pool: Pool):
     with pytest.raises(PluginError) as raised:
         ask(pool, "raise")

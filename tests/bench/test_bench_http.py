@@ -28,6 +28,10 @@ def test_the_bench_measures_everything_that_has_a_bar(told: dict[str, Any]):
         "added latency/p99 over HTTP": 4.0,
         "added latency/p50 over TLS": 1.5,
         "added latency/p99 over TLS": 4.0,
+        "stall of a second client/10 MB of numbers": 20.0,
+        "growth/10 MB of numbers": 64.0,
+        "stall of a second client/2 MB of records": 20.0,
+        "growth/2 MB of records": 64.0,
         "growth under a bomb of 300 MB/one": 64.0,
     }
 

@@ -56,3 +56,11 @@ def test_the_bomb_is_small_and_becomes_three_hundred_megabytes():
     assert len(bodies.bomb()) < 300_000
     with gzip.open(io.BytesIO(bodies.bomb())) as file:
         assert file.seek(0, 2) == 300_000_000
+
+
+def test_large_bodies_are_json_of_the_size_and_shape_they_are_said_to_be():
+    numbers, records = bodies.numbers(), bodies.records()
+    assert len(json.loads(numbers)) == 1_000_000
+    assert 9_500_000 < len(numbers) < 10_000_000
+    assert len(json.loads(records)["tickets"]) == 10_000
+    assert 1_500_000 < len(records) < 2_500_000

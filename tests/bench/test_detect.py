@@ -1,7 +1,7 @@
 import pytest
 
 from dlp.bench import detect, fuzz
-from dlp_presidio.model import model_path
+from dlp_presidio.model import Model, model_path
 
 
 @pytest.fixture(scope="module")
@@ -16,15 +16,20 @@ def test_a_sample_of_fuzzed_texts_gives_what_vanilla_presidio_gives(ours: detect
         assert ours(text, words) == theirs(text, words), text
 
 
+def test_a_sample_with_tokens_for_context_gives_what_vanilla_presidio_gives(ours: detect.Ours):
+    theirs, tokenised = detect.vanilla("blank"), detect.tokenised(ours)
+    for text in fuzz.texts(60, seed=13):
+        assert tokenised(text) == theirs(text), text
+
+
 @pytest.mark.ner
-def test_what_the_model_sees_is_what_vanilla_presidio_takes_from_it():
+def test_a_sample_with_the_model_gives_what_vanilla_presidio_gives(ours: detect.Ours):
     path = model_path()
     assert path is not None
-    theirs = detect.vanilla(str(path))
-    seen = detect.modelled(str(path))
-    for text in fuzz.texts(100, seed=12):
-        expected = {one for one in theirs(text) if one[0] in detect.MODELLED and one[3] == detect.MODEL_SCORE}
-        assert seen(text) == expected, text
+    theirs, whole = detect.vanilla(str(path)), detect.Modelled(ours, Model(path))
+    for number, text in enumerate(fuzz.texts(120, seed=12)):
+        words = detect.CONTEXTS[number % len(detect.CONTEXTS)]
+        assert whole(text, words) == theirs(text, words), text
 
 
 def test_the_same_numbers_are_compared_in_every_run():

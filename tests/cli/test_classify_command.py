@@ -2,6 +2,10 @@ from pathlib import Path
 
 import pytest
 
+from dlp.cli.app import build
+from dlp.config import load_settings
+from dlp.core.message import Kind, Part
+
 from .conftest import Run
 
 
@@ -38,3 +42,18 @@ def test_what_cannot_be_done_as_asked_is_misuse(proxy: Run, people: Path, argume
 def test_a_missing_file_is_misuse(proxy: Run, folder: Path):
     told = proxy("classify", "table", folder / "none.csv", "--columns", "a", "--class", "pii.person")
     assert (told.code, "cannot be read as CSV" in told.err) == (2, True)
+
+
+def test_what_a_table_knows_is_found_by_scan_and_by_the_proxy_without_a_setting(proxy: Run, people: Path, folder: Path):
+    (folder / "note.json").write_text('{"note": "ask lee, anna"}')
+    before = proxy("scan", "note.json", "--json").json["findings"]
+    assert "dlp_exact/table" not in {one["by"] for one in before}
+    proxy("classify", "table", people, "--columns", "name,mail", "--class", "pii.person")
+    (found,) = [one for one in proxy("scan", "note.json", "--json").json["findings"] if one["by"] == "dlp_exact/table"]
+    assert (found["class"], found["start"], found["end"]) == ("pii.person", 4, 13)
+    app = build(load_settings(folder / "dlp.yaml"))
+    try:
+        findings = app.classifier.classify([Part("/note", "it was Anna Lee", Kind.TEXT, "note")])
+    finally:
+        app.close()
+    assert ("pii.person", "dlp_exact/table") in {(one.data_class, one.by) for one in findings}

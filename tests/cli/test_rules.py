@@ -131,7 +131,7 @@ def test_coverage_names_every_rule_and_what_its_tests_show(dlp: Run, folder: Pat
     shown = {one["rule"]: one for one in dlp("rules", "test", "tests.yaml", "--coverage", "--json").json["coverage"]}
     assert (shown["mail addresses"]["matched"], shown["mail addresses"]["won"]) == (1, 1)
     assert (shown["cards"]["matched"], shown["cards"]["missed"], shown["cards"]["both_ways"]) == (0, 1, False)
-    assert "0 of 5 rules both ways" in dlp("rules", "test", "tests.yaml", "--coverage").out
+    assert f"0 of {len(shown)} rules both ways" in dlp("rules", "test", "tests.yaml", "--coverage").out
 
 
 def test_a_body_counts_for_coverage_as_it_was_really_decided(proxy: Run, folder: Path):

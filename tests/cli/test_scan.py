@@ -66,3 +66,19 @@ def test_a_type_can_be_given(proxy: Run, folder: Path):
 def test_a_missing_file_is_misuse(proxy: Run):
     told = proxy("scan", "nothing.json")
     assert (told.code, "cannot be read" in told.err) == (2, True)
+
+
+def test_what_was_seen_is_explained_by_recognizer_context_word_and_band(proxy: Run, folder: Path):
+    (folder / "call.txt").write_text("my phone is 212-555-0142\n" + "x " * 60 + "\nor 212-555-0143")
+    found = proxy("scan", "call.txt", "--explain", "--json").json["findings"]
+    phones = {(one["start"], one["by"]): one for one in found if one["class"] == "pii.phone"}
+    sure, unsure = phones[12, "dlp_presidio/PhoneRecognizer"], phones[149, "dlp_presidio/PhoneRecognizer"]
+    assert (sure["context"], sure["confidence"], sure["counts"]) == ("phone", "medium", "yes")
+    assert (unsure["context"], unsure["confidence"], unsure["counts"]) == ("", "low", "no, from medium on")
+    assert "phone" in proxy("scan", "call.txt", "--explain").out
+
+
+def test_what_does_not_count_is_no_finding(proxy: Run, folder: Path):
+    (folder / "call.txt").write_text("or 212-555-0143")
+    assert proxy("scan", "call.txt").code == 0
+    assert proxy("scan", "call.txt", "--explain").code == 0

@@ -183,3 +183,17 @@ def test_nothing_secret_of_a_session_is_shown_again(proxy: Run):
     for arguments in (["list"], ["list", "--json"], ["show", told["session"]], ["close", told["session"]]):
         assert secret not in proxy("session", *arguments).out
     assert secret.encode() not in b"".join(path.read_bytes() for path in Path("state").rglob("*") if path.is_file())
+
+
+def test_a_session_gets_a_kept_workspace_only_when_the_one_before_is_closed(proxy: Run):
+    old = proxy("session", "open", "--agent", "bot", "--json").json["session"]
+    with opened(Path("dlp.yaml")) as state:
+        ledger = Ledger(state.store, old)
+        ledger.refresh(state.store.stamp())
+        ledger.taint(Label(DataClass("pii.email"), RAW, "crm"), Origin("e1"))
+    early = proxy("session", "open", "--agent", "bot", "--continues", old)
+    assert early.code == 2
+    assert "it is open" in early.err
+    proxy("session", "close", old)
+    new = proxy("session", "open", "--agent", "bot", "--continues", old, "--json").json["session"]
+    assert [taint["class"] for taint in proxy("session", "show", new, "--json").json["taint"]] == ["pii.email"]

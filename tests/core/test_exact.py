@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dlp.core import exact
 from dlp.core.exact import Known, build, hashed, load, plain
 
 KEY = b"k" * 32
@@ -29,6 +30,7 @@ def found(text: str, *values: str) -> list[str]:
         ("e1042 and E-1042", ["e1042", "E-1042"]),
         ("ZOE\u0308 M\u00dcLLER", ["ZOE\u0308 M\u00dcLLER"]),
         ("at initech", ["initech"]),
+        ("Annabel xAnna Anna Lee", ["Anna Lee"]),
         ("Anna and Lee", []),
         ("Anna\n\n\n\n\nLee", []),
         ("Leeannas 1234567890", []),
@@ -84,3 +86,24 @@ def test_words_that_come_again_are_looked_up_once_and_forgotten_in_time(
     its = known("Anna Lee")
     classes = [name for _ in range(2) for _, _, name, _ in its.find("Anna Lee and Anna Lee and others")]
     assert classes == ["employee"] * 4
+
+
+@given(
+    values=st.lists(st.sampled_from(VALUES), min_size=1, max_size=3),
+    pieces=st.lists(st.sampled_from([*VALUES, "anna", "Lee", "E", "1042", "e\u0301", "bob", "x"]), max_size=12),
+    between=st.sampled_from([" ", ", ", "", "_", "\u0301"]),
+)
+def test_going_by_the_words_that_begin_a_value_or_through_all_finds_the_same(
+    values: list[str], pieces: list[str], between: str
+):
+    text = between.join(pieces)
+    by_word = found(text, *values)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exact, "_FEW", -1)
+        assert found(text, *values) == by_word
+
+
+def test_words_are_forgotten_before_they_are_too_many(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(exact, "_REMEMBERED", 2)
+    it = known("Anna Lee")
+    assert [len(list(it.find(text))) for text in ("one two three", "Anna Lee", "four five", "Anna Lee")] == [0, 1, 0, 1]

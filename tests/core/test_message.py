@@ -33,7 +33,29 @@ def test_no_text_is_in_what_is_printed():
     assert repr(Block(lambda: ())) == "Block(? bytes)"
 
 
+def test_parts_that_are_read_elsewhere_are_made_anew_with_what_was_read():
+    read: list[str] = ["cannot be read here"]
+    block = Block(lambda: (Part("", read[-1]),), far=lambda: "read elsewhere", take=read.append)
+    assert block.parts == (Part("", "cannot be read here"),)
+    assert block.far is not None
+    block.settle(block.far())
+    assert (block.parts, block.far) == ((Part("", "read elsewhere"),), None)
+    plain = Block(lambda: ())
+    plain.settle(None)
+    assert plain.parts == ()
+
+
 def test_only_a_registered_method_is_told():
     told = {Endpoint("http", "https://a.test:443", method).told for method in ("GET", "4111111111111111", "get", "")}
     assert told == {"GET", "*", ""}
-    assert Endpoint("mcp", "https://a.test:443", "search_mail").told == "search_mail"
+    assert [Endpoint("mcp", "mcp://a:0", method).told for method in ("tools/call", "GET", "4111111111111111")] == [
+        "tools/call",
+        "*",
+        "*",
+    ]
+
+
+def test_what_was_made_of_a_block_is_known_without_making_it():
+    block = Block(lambda: (Part("", "x"),))
+    assert block.made == ()
+    assert block.parts == block.made == (Part("", "x"),)

@@ -444,6 +444,17 @@ def test_where_the_source_of_the_answer_is_unsure_no_destination_matches():
     assert sink_of(given, at("/pay"), {}).sink == "all"
 
 
+def test_a_server_that_some_destination_is_part_of_is_a_destination_for_what_is_none_of_its_parts():
+    tool = replace(place("post", "/tools/post"), hosts=(("mcp", "slack", 0),))
+
+    def to(path: str, server: str = "slack", protocol: str = "mcp") -> Route:
+        return sink_of(named(tool), Endpoint(protocol, f"mcp://{server}:0", "ping", path), {})
+
+    assert to("/tools/post") == Route(SANDBOX, "post")
+    assert to("/") == to("/sampling") == Route(SANDBOX, "mcp://slack")
+    assert to("/tools/delete") == to("/", "other") == to("/", protocol="http") == Route(SANDBOX, None)
+
+
 def test_a_source_is_named_as_narrowly_as_its_address_allows():
     pay = place("hr.pay", "/pay")
     given = named(sources=(place("hr", "/", narrower=(pay,)),))
@@ -600,6 +611,12 @@ def test_a_policy_can_be_printed_without_its_index():
     given = Policy("p", "1", "d", classes={PAY: spec}, sources=(), sinks=(), rules=())
     assert given.index is given.index
     assert "index" not in repr(given)
+
+
+def test_classes_that_are_remembered_beyond_a_session_say_so():
+    kept = ClassSpec(PAY, Level.RESTRICTED, Tracking.SESSION, "PAY", remember=True)
+    given = replace(policy(), classes={PAY: kept, EMAIL: replace(kept, name=EMAIL, remember=False)})
+    assert given.remembered == {PAY}
 
 
 def test_what_was_decided_before_is_remembered_in_bounded_number(monkeypatch: pytest.MonkeyPatch):

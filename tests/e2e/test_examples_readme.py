@@ -10,7 +10,9 @@ README = (EXAMPLES / "README.md").read_text("utf-8")
 
 
 def test_every_variable_the_readme_names_is_in_a_sandboxs_environment():
-    needed = environment("http://s:p@127.0.0.1:8080", "s", Path("ca-bundle.pem"), Path("ca-certs"))
+    needed = environment(
+        "http://s:p@127.0.0.1:8080", "s", Path("ca-bundle.pem"), Path("ca-certs"), "http://127.0.0.1:8081"
+    )
     named = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)(?:=1)?`", README))
     assert {"HTTPS_PROXY", "NODE_USE_ENV_PROXY"} <= named
     assert named <= set(needed)

@@ -75,3 +75,23 @@ def test_a_bounded_number_of_sessions_is_remembered(monkeypatch: pytest.MonkeyPa
         assert not over(budget, limits, session)
         clock.now += 61
     assert over(budget, Limits(duration=100), "a") == "The time of this session is over"
+
+
+def test_guesses_are_counted_for_good_and_past_the_limit_nothing_passes():
+    budget, clock, store = made()
+    limits = Limits(guesses=2)
+    assert budget.guess("s", limits, 1) is None
+    assert budget.guess("s", limits, 0) is None
+    assert budget.guess("s", Limits(), 50) is None
+    assert budget.guess("s", limits, 1) is None
+    assert not over(budget, limits)
+    found = Budget(store, clock).guess("s", limits, 1)
+    assert found is not None
+    assert found.title == "This session has guessed too often"
+    assert over(Budget(store, clock), limits) == over(budget, limits, call=False) == found.title
+    assert not over(budget, limits, "t")
+
+
+def test_many_guesses_at_once_are_over_the_limit_at_once():
+    budget, _, _ = made()
+    assert budget.guess("s", Limits(guesses=3), 1_000_000) is not None

@@ -9,7 +9,8 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlp.engine.encodings import decodings, rough, tells
+from dlp.engine.alphabets import readings
+from dlp.engine.encodings import decodings, glimpse, telling, tells, views
 
 SECRET = "maria.gonzalez@acme.org"
 ENCODINGS = {
@@ -91,10 +92,28 @@ def test_asking_whether_a_run_tells_something_gives_the_answer_of_its_decodings(
 @pytest.mark.parametrize("form", ["base64", "base64url", "hex"])
 def test_a_known_value_is_seen_in_a_run_that_something_is_glued_to(glue: str, form: str):
     text = f"({glue}{ENCODINGS[form].rstrip('=')}{glue})"
-    assert any(SECRET in (view.text or "") for view in rough(text))
+    assert any(SECRET in (view.text or "") for _, view in views([(0, text)]))
 
 
 def test_a_piece_between_slashes_is_read_by_itself():
     path = f"api/send/{ENCODINGS['base64url']}/now"
     assert any(decoding.text == SECRET for decoding in decodings(path))
     assert tells(path.encode(), opaque=False)
+
+
+@given(
+    st.lists(st.from_regex(r"[A-Za-z0-9+/_-]{1,30}={0,2}|[ .:\"é]{1,3}|[0-9a-f]{6,20}", fullmatch=True)).map("".join)
+)
+def test_a_glimpse_shows_all_that_runs_read_as_from_wherever_they_begin(text: str):
+    seen = f"\0{glimpse(text.encode())}\0"
+    read = [data.decode("utf-8", "replace") for _, _, name, data in readings(text) if name in ("base64", "hex")]
+    assert all(f"\0{view}\0" in seen for view in read)
+
+
+@given(
+    st.lists(st.from_regex(r"[A-Za-z0-9+/_-]{1,30}={0,2}|[ .:\"é%]{1,3}|[0-9a-f]{6,20}", fullmatch=True), max_size=40)
+)
+def test_a_text_without_a_telling_run_decodes_to_nothing(texts: list[str]):
+    told = telling("\n".join(texts).encode())
+    if told is not None:
+        assert [bool(decodings(text)) for text in texts] == [any(run in text for run in told) for text in texts]

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlp.engine.matching import Index
+from dlp.engine.matching import Index, fold
 from dlp.engine.vault import Known, Origin
 
 
@@ -71,3 +71,19 @@ def test_whatever_stands_in_a_text_as_a_long_value_is_found(values: list[str], t
 def test_nothing_is_found_that_is_not_there():
     index = index_of("maria.gonzalez@acme.org", "DE89370400440532013000")
     assert found(index, PADDING + "maria.gonzales@acme.org DE89370400440532013001") == []
+
+
+@pytest.mark.parametrize("place", [0, 131_060, 131_066, 131_072, 131_073, 262_140, 299_990])
+def test_a_value_is_found_wherever_it_stands_in_a_long_text(place: int):
+    index = Index()
+    for text in ("maria@x.org", "4711"):
+        index.add(Known(text, number=False, origin=Origin()))
+    text = f"{'.' * place} MARIA@x.org 4711 {'.' * (300_000 - place)}"
+    assert [(match.start, match.known.text) for match in index.find(text)] == [
+        (place + 1, "maria@x.org"),
+        (place + 13, "4711"),
+    ]
+
+
+def test_the_one_letter_that_is_longer_in_small_letters_moves_no_offset():
+    assert fold("aB\u0130Cd\u0130\u0130E") == "ab\u0130cd\u0130\u0130e"

@@ -9,10 +9,10 @@ from urllib.parse import quote
 import pytest
 
 from dlp.core.errors import StoreError
-from dlp.core.message import Direction
-from dlp.core.outcome import Forward
+from dlp.core.message import Block, Direction, Endpoint, Message, Part
+from dlp.core.outcome import Forward, Refuse
 from dlp.core.ports import AuditEntry
-from dlp.engine.work import Call
+from dlp.engine.work import Call, Within
 from dlp.testing.wall import Wall
 
 POLICY = """
@@ -388,3 +388,47 @@ def test_a_clean_message_writes_nothing_but_its_audit_entry(shared: Wall, monkey
     crossed = shared.receive(session, "GET https://crm.test/x", json={"items": ["one", "two"], "total": 2})
     assert isinstance(crossed.outcome, Forward)
     assert crossed.outcome.edits == ()
+
+
+STREAM = """
+policy: streams
+use: [base]
+classes:
+  internal.note: {level: internal}
+sources:
+  feed: {at: https://feed.test/**}
+destinations:
+  feed: {at: https://feed.test/**}
+  asked: {at: https://asked.test/**}
+rules:
+  - {name: a person agrees, to: asked, then: ask}
+"""
+
+
+def within(wall: Wall, session: Any, direction: Direction, upstream: str, texts: list[str]) -> list[Any]:
+    call = Call(session, "0" * 32, within=Within())
+    endpoint = Endpoint("http", upstream, "GET", "/")
+    outcomes = [
+        wall.drive(wall.engine.judge(call, Message(direction, endpoint, (Block(lambda text=text: (Part("", text),)),))))
+        for text in texts
+    ]
+    wall.engine.end_stream(call, endpoint)
+    return outcomes
+
+
+def test_messages_of_a_stream_that_are_alike_have_one_entry_and_the_end_counts_them():
+    wall = Wall(STREAM)
+    session = wall.open()
+    outcomes = within(wall, session, Direction.INBOUND, "https://feed.test:443", ["one", "two", "three"])
+    assert all(isinstance(outcome, Forward) for outcome in outcomes)
+    assert [(entry.reason, dict(entry.counts)) for entry in wall.log][1:] == [("end of stream", {"inbound": 3})]
+    assert len(wall.log) == 2
+
+
+def test_inside_a_stream_nobody_is_asked():
+    wall = Wall(STREAM)
+    session = wall.open()
+    (outcome,) = within(wall, session, Direction.OUTBOUND, "https://asked.test:443", ["hello"])
+    assert isinstance(outcome, Refuse)
+    assert outcome.kind == "flow"
+    assert outcome.approval == ""

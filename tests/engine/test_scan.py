@@ -274,3 +274,11 @@ def test_a_database_of_another_build_is_built_anew(tmp_path: Path):
 def test_a_folder_that_cannot_be_written_costs_only_time(tmp_path: Path):
     (tmp_path / "file").write_text("")
     assert Scanner({"p": [Pattern("x", "x")]}, tmp_path / "file" / "cache").scan(b"x")
+
+
+def test_short_texts_in_which_nothing_matched_are_remembered_and_others_are_not_taken_for_them():
+    scanner = Scanner({"p": [Pattern("digits", r"\d{4}")]})
+    for number in range(20_000):
+        parts = [Part("", f"n{number % 10_000:05}"), Part("", "open")]
+        assert scanner.hits(parts) == {"p": [Hit(0, "digits", -1)]}
+        assert scanner.hits([Part("", f"s{number}-{number % 7}"[:4])]) == {}

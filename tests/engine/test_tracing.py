@@ -151,3 +151,31 @@ def test_a_host_that_could_hold_a_value_is_not_recorded(past: Past):
     assert tracing.shown_upstream(kept, None) == kept
     masked = "https://123-45-6789.m4riagonz.maria-gonzalez.evil.test:443"
     assert tracing.shown_upstream(masked, None) == "https://*.*.*.evil.test:443"
+
+
+@pytest.mark.parametrize("written", [MAIL, MAIL.upper(), base64.b64encode(MAIL.encode()).decode(), MAIL.encode().hex()])
+def test_a_block_that_was_plain_is_no_more_once_a_value_in_it_is_known(past: Past, written: str):
+    past.vault.note("somebody@else.org", [Label(EMAIL, RAW, "hr")], Origin("e1"))
+    again = Block(lambda: (Part("", written),), surface=f"a,{written},b".encode(), key="k")
+    plain = tracing.still_plain(again, past, guarded=False)
+    assert plain == tracing.plain(again, past, guarded=False)
+    past.vault.note(MAIL, [Label(EMAIL, RAW, "hr")], Origin("e2"))
+    assert not tracing.still_plain(again, past, guarded=False)
+    assert not tracing.plain(again, past, guarded=False)
+
+
+def test_a_block_that_comes_again_stays_plain_while_no_value_of_it_is_known(past: Past):
+    again = Block(lambda: (Part("", "x"),), surface=b'{"items": ["a", "b"]}', key="k")
+    for number in range(300):
+        past.vault.note(f"person{number}@acme.org", [Label(EMAIL, RAW, "hr")], Origin("e1"))
+        assert tracing.still_plain(again, past, guarded=True)
+    past.vault.note("a", [Label(EMAIL, RAW, "hr")], Origin("e2"))  # so short a value may be any part
+    assert not tracing.still_plain(again, past, guarded=True)
+
+
+def test_what_a_session_remembers_of_plain_blocks_is_bounded(past: Past):
+    past.vault.note(MAIL, [Label(EMAIL, RAW, "hr")], Origin("e1"))
+    for number in range(1000):
+        one = Block(lambda: (Part("", "x"),), surface=b"words only", key=number)
+        assert tracing.still_plain(one, past, guarded=False)
+    assert len(past.glanced) < 1000

@@ -111,3 +111,38 @@ def test_a_digest_is_stable_and_keyed():
     store = MemoryStore()
     assert vault_on(store).digest("x") == vault_on(store).digest("x")
     assert vault_on(store).digest("x") != vault_on(store, b"o" * 32).digest("x")
+
+
+def test_a_new_value_is_written_with_its_token_its_labels_and_its_origin():
+    store = MemoryStore()
+    vault_on(store).tokenise(EMAIL, "a@x.org", labels=[HIDDEN], origin=Origin("e1", "/email", "tokenize"))
+    known = vault_on(store).of_token("[EMAIL_1]")
+    assert known is not None
+    assert (known.text, known.labels, known.origin) == ("a@x.org", {HIDDEN}, Origin("e1", "/email", "tokenize"))
+    assert len(store.items("s1", "value")) == 1
+    assert not store.members("s1", "seen")
+
+
+def test_what_another_worker_wrote_of_a_value_first_is_taken_over(tmp_path: Path):
+    path = tmp_path / "store.db"
+    with closing(SqliteStore(path)) as one, closing(SqliteStore(path)) as other:
+        first, second = vault_on(one), vault_on(other)
+        first.note("a@x.org", [SEEN], Origin("e1", "/email"))
+        token = second.tokenise(EMAIL, "a@x.org", labels=[HIDDEN], origin=Origin("e2"))
+        known = second.note("a@x.org", [HIDDEN], Origin("e2"))
+        first.refresh(one.stamp())
+        assert first.tokenise(EMAIL, "a@x.org") == token
+        assert known.labels == {SEEN, HIDDEN}
+        assert known.origin == Origin("e1", "/email")
+        assert not known.hidden
+
+
+def test_a_value_written_before_tokens_stood_beside_it_is_still_read():
+    store = MemoryStore()
+    seal = Seal(b"k" * 32)
+    key = seal.digest(b"value", "a@x.org")
+    store.put("s1", "value", key, seal.seal(b'["a@x.org",false,"e1","/email",""]', b"value"))
+    store.put("s1", "token", key, b"[EMAIL_7]")
+    known = vault_on(store).of_token("[EMAIL_7]")
+    assert known is not None
+    assert (known.text, known.labels) == ("a@x.org", frozenset())

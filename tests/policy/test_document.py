@@ -25,7 +25,7 @@ def test_every_rule_class_and_place_is_told_with_its_sentence():
     assert "> The HR channel may know whom a review is about." in told
     assert "- pii.person to slack.hr: allowed" in told
     assert "- unless state anonymised or derived and to slack.hr" in told
-    assert "- **slack**: `https://slack.test/api/**`." in told
+    assert "- **slack**: `https://slack.test/api/**, mcp://slack/**`." in told
     assert "- **slack.hr**: `inside slack`." in told
     assert "no test matches" not in told
 

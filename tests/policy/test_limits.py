@@ -14,6 +14,7 @@ def limits(*texts: str) -> Limits:
 def test_amounts_have_units_and_counts_have_none():
     assert limits("{calls: 50, per_minute: 20, duration: 30s, memory: 256MB}") == Limits(50, 20, 30.0, 256_000_000)
     assert limits("{duration: 1.5 h}") == Limits(duration=5400.0)
+    assert limits("{guesses: 0}", "{guesses: 4}") == Limits(guesses=0)
     assert limits() == Limits()
 
 
@@ -31,6 +32,7 @@ def test_of_several_files_the_strictest_holds():
         ("{duration: 30}", "expected a number with a unit, such as 30s, got a number"),
         ("{duration: 30 weeks}", "got the unit weeks"),
         ("{memory: 0MB}", "expected more than nothing"),
+        ("{guesses: -1}", "expected 0 or more"),
         ("{cals: 3}", "did you mean calls"),
     ],
 )

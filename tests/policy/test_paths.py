@@ -46,6 +46,13 @@ def get(upstream: str, path: str = "/", operation: str = "GET") -> Endpoint:
         ("https://bücher.test/**", "https://xn--bcher-kva.test:443", "/", "GET", True),
         ("https://[::1]:8443/**", "https://[::1]:8443", "/", "GET", True),
         ("https://x.test/**", "https://x.test.:443", "/\n", "GET", True),
+        ("mcp://slack", "mcp://slack:0", "/tools/post_message", "tools/call", True),
+        ("mcp://slack/tools/*", "mcp://slack:0", "/tools/post_message", "tools/call", True),
+        ("mcp://slack/tools/*", "mcp://slack:0", "/", "tools/list", False),
+        ("tools/call mcp://slack/**", "mcp://slack:0", "/tools/x", "tools/call", True),
+        ("tools/call mcp://slack/**", "mcp://slack:0", "/", "tools/list", False),
+        ("mcp://slack/**", "mcp://hr:0", "/", "ping", False),
+        ("mcp://*/**", "mcp://hr:0", "/", "ping", True),
     ],
 )
 def test_an_address_is_covered_or_not(pattern: str, upstream: str, path: str, operation: str, covered: bool):  # noqa: FBT001
@@ -225,3 +232,17 @@ def test_the_keys_that_a_field_spells_out():
     assert list(names_in("$.issues[*].body")) == ["issues", "body"]
     assert list(names_in("$..bonus['a b'].*[0]..['c']")) == ["bonus", "a b", "c"]
     assert list(names_in("$")) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("mcp://slack:80/x", "with the name of a server"),
+        ("mcp://a.b/x", "with the name of a server"),
+        ("POST mcp://slack/**", "such as tools/call"),
+        ("tools/call https://x.test/**", "expected .METHOD"),
+    ],
+)
+def test_an_mcp_address_is_a_server_of_the_settings_and_a_method_of_mcp(text: str, says: str):
+    with pytest.raises(ValueError, match=says):
+        parse_url(text)

@@ -23,6 +23,8 @@ def test_the_policies_in_the_readme_load(tmp_path: Path):
         "Correspondence",
         "Correspondence in June",
         "Sales assistant",
+        "Tools",
+        "Graph",
     ]
 
 

@@ -30,7 +30,7 @@ def test_what_is_commented_out_in_the_first_settings_is_what_holds_anyway(folder
     told = "\n".join(
         line.removeprefix("# ").split("  #")[0]
         for line in FILES["dlp.yaml"].splitlines()
-        if not line.startswith(("# Settings", "# hosts", "# upstream_ca"))
+        if not line.startswith(("# Settings", "# hosts", "# upstream_ca", "# mcp"))
     )
     (folder / "dlp.yaml").write_text(told)
     assert load_settings(folder / "dlp.yaml") == Settings(

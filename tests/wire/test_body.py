@@ -222,7 +222,6 @@ FORM = b'--B\r\nContent-Disposition: form-data; name="a"\r\n\r\nv\r\n--B--'
         (b'"pin: v"', "application/json"),
         (b'{"data": "{\\"pin\\": \\"v\\"}"}', "application/json"),
         (b"{\"data\": \"{'pin': 'v'}\"}", "application/json"),
-        (b"pin: v", "application/yaml"),
         (b"pin: v", "text/plain"),
         (b'pin,"v', "text/csv"),
         (b'a\n"{""pin"": ""v""}"', "text/csv"),

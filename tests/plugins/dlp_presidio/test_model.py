@@ -44,3 +44,21 @@ def test_only_short_texts_are_remembered_and_not_forever(model: Model, monkeypat
     monkeypatch.setattr(subject, "_REMEMBERED", 2)
     model.spans(["one", "two", "three", "y" * 300])
     assert list(model._known) == ["two", "three"]
+
+
+def test_words_are_told_of_the_texts_they_are_asked_of(model: Model):
+    text = "The drivers were asked about 1234567"
+    (spans,), words = model.read(["Anna Smith"], [text])
+    assert spans[0][0] == "PERSON"
+    assert list(words) == [text]
+    assert words[text].near(text.index("123")) == "driver\nask\n1234567"
+
+
+def test_a_leaf_without_a_capital_is_read_where_unlikely_names_are_asked_for_if_it_has_two_words():
+    assert subject.worth_reading("Anna")
+    assert not subject.worth_reading("anna smith")
+    assert subject.worth_reading("anna smith", small=True)
+    assert subject.worth_reading("anna, berlin", small=True)
+    assert not subject.worth_reading("enabled", small=True)
+    assert not subject.worth_reading("2026-11-20t10:00:00z", small=True)
+    assert not subject.worth_reading("us-east-1", small=True)

@@ -9,7 +9,7 @@ SCANNER = Scanner({"x": own.patterns()})
 
 
 def seen(entity: str, text: str, words: tuple[str, ...] = ()) -> list[str]:
-    return [text[start:end] for _, start, end, _, _ in own.find(text, [entity], words)]
+    return [text[start:end] for _, start, end, _, _ in own.find(text, [(entity, 0.0)], words)]
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_form_or_a_cue_is_seen_and_the_scan_points_to_it(entity: str, text: st
     assert expected in seen(entity, text)
     hits = SCANNER.hits([Part("", text)]).get("x", [])
     names = {hit.pattern for hit in hits}
-    assert entity in own.worth_running(names | {"PHONE_NUMBER"}, None)
+    assert entity in dict(own.worth_running(names | {"PHONE_NUMBER"}, None))
 
 
 @pytest.mark.parametrize(
@@ -71,17 +71,37 @@ def test_what_only_looks_like_it_is_left_alone(entity: str, text: str):
 
 
 def test_a_key_supports_what_stands_under_it():
-    assert [one[3] for one in own.find("48 Elm Road", ["STREET_ADDRESS"])] == [0.7]
-    assert [one[3] for one in own.find("48 Elm Road", ["STREET_ADDRESS"], ("street",))] == [0.85]
+    assert [one[3] for one in own.find("48 Elm Road", [("STREET_ADDRESS", 0.0)])] == [0.8]
+    assert [one[3] for one in own.find("48 Elm Road", [("STREET_ADDRESS", 0.0)], ("street",))] == [0.85]
     assert seen("PHONE_NUMBER", "04949 28232", ("phone",)) == ["04949 28232"]
     assert seen("PHONE_NUMBER", "04949 28232", ("count",)) == []
 
 
 def test_what_no_policy_asks_for_is_not_looked_for():
     names = {"AGE.own", "PERSON.own-weak", "LOCATION.own"}
-    assert own.worth_running(names, {"PERSON": Confidence.MEDIUM, "LOCATION": Confidence.MEDIUM}) == ["LOCATION"]
-    assert own.worth_running(names, {"PERSON": Confidence.LOW}) == ["PERSON"]
+    assert own.worth_running(names, {"PERSON": Confidence.MEDIUM, "LOCATION": Confidence.MEDIUM}) == [("LOCATION", 0.5)]
+    assert own.worth_running(names, {"PERSON": Confidence.LOW}) == [("PERSON", 0.0)]
 
 
 def test_no_pattern_may_match_anywhere():
     assert SCANNER._anywhere == []
+
+
+@pytest.mark.parametrize(
+    ("text", "address", "score"),
+    [
+        ("it is 17 Alder Grove Road now", "17 Alder Grove Road", 0.8),
+        ("ship to Lindenstra\u00dfe 14 today", "Lindenstra\u00dfe 14", 0.8),
+        ("ask at Via Garibaldi 9 then", "Via Garibaldi 9", 0.8),
+        ("it runs on Spring 5 now", "Spring 5", 0.45),
+        ("20789 Allika 46, Suite 501", "20789 Allika 46, Suite 501", 0.85),
+        ("59 St. Brigid's Terrace", "59 St. Brigid's Terrace", 0.8),
+    ],
+)
+def test_an_address_is_as_sure_as_its_form_is_clear(text: str, address: str, score: float):
+    seen = {text[start:end]: best for _, start, end, best, _ in own.find(text, [("STREET_ADDRESS", 0.0)])}
+    assert seen[address] == score
+
+
+def test_a_request_and_its_time_are_no_address_of_any_band():
+    assert not list(own.find("took 612 ms status 200", [("STREET_ADDRESS", 0.5)]))

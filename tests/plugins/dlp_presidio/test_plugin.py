@@ -46,6 +46,19 @@ def test_scores_become_bands():
     assert found["PHONE_NUMBER"] is Confidence.LOW
 
 
+def test_a_products_version_is_no_address():
+    versions = ["Mozilla/5.0 (X11) AppleWebKit/537.36 Chrome/120.0.0.0 Safari/537.36", "running Chrome/120.0.0.0 here"]
+    addresses = [
+        "curl/8.5.0 from 10.1.2.3",
+        "see hosts/10.1.2.3",
+        "https://x.example/hosts/10.1.2.3",
+        "Chrome 120.0.0.1",
+    ]
+    host = off()
+    assert all("IP_ADDRESS" not in dict(found_texts(host, text)) for text in versions)
+    assert all("IP_ADDRESS" in dict(found_texts(host, text)) for text in addresses)
+
+
 def test_the_least_score_can_be_set():
     assert ("US_SSN", "536221234") not in found_texts(off(), {"n": "536221234"})
     assert ("US_SSN", "536221234") in found_texts(off(), {"ssn": "536221234"})

@@ -15,6 +15,7 @@ from presidio_analyzer.recognizer_registry import RecognizerRegistryProvider
 from dlp.core.message import Part
 from dlp.engine.scan import Scanner
 from dlp_presidio import look, recognize
+from dlp_presidio.context import Plain
 from dlp_presidio.recognize import Recognizers, Result, without_contained
 
 OURS = Recognizers("en")
@@ -49,7 +50,7 @@ def ours(text: str, words: tuple[str, ...]) -> set[tuple[str, int, int, float]]:
         if kind in ("", "weak") and wanted.get(entity) != {-1}:
             wanted[entity] = {-1} if hit.end < 0 else wanted.get(entity, set()) | {hit.end}
     hits = {entity: () if ends == {-1} else ends for entity, ends in wanted.items()}
-    found = OURS.results(text, hits, words, surrounding=False)
+    found = OURS.results(text, hits, words)
     return {(one.entity, one.start, one.end, round(one.score, 6)) for one in found}
 
 
@@ -145,15 +146,15 @@ def test_every_entity_that_presidio_finds_without_a_model_is_looked_for():
 def test_context_words_of_weak_patterns_are_in_every_word_of_presidios():
     for entity, words in look.CONTEXT.items():
         for runner in OURS._by_entity[entity]:
-            for theirs_ in runner._context:
+            for theirs_ in runner.context:
                 assert any(own in theirs_ for own in words)
 
 
 def test_words_before_a_value_lift_its_score_without_a_model():
-    plain = OURS.results("it is 536-22-1234", {"US_SSN": ()}, ())
-    lifted = OURS.results("My SSN is 536-22-1234", {"US_SSN": ()}, ())
+    plain = OURS.results("it is 536-22-1234", {"US_SSN": ()}, (), around=Plain("it is 536-22-1234"))
+    lifted = OURS.results("My SSN is 536-22-1234", {"US_SSN": ()}, (), around=Plain("My SSN is 536-22-1234"))
     assert [one.score for one in plain] == [0.5]
-    assert [one.score for one in lifted] == [0.85]
+    assert [(one.score, one.context) for one in lifted] == [(0.85, "ssn")]
 
 
 def test_results_under_the_least_score_are_left_out():

@@ -1,3 +1,5 @@
+import pytest
+
 from dlp_presidio.refined import refined
 
 
@@ -38,3 +40,47 @@ def test_a_street_called_after_somebody_is_nobody():
 
 def test_words_that_name_fields_are_no_names():
     assert told("IBAN and Phone", ("ORGANIZATION", "IBAN"), ("PERSON", "Phone")) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("result: dict[str, int]", "dict[str"),
+        ("x = array([1, 2])", "array([1"),
+        ("see https://example.org/x", "https://example.org/x"),
+        ("self.new_entries: y", "self.new_entries"),
+    ],
+)
+def test_what_no_name_is_written_with_is_no_name(text: str, name: str):
+    start = text.index(name)
+    assert refined(text, [("PERSON", start, start + len(name), 0.85)]) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("import PhoneNumberDesc from there", "PhoneNumberDesc"),
+        ("segment = RecordingPen()", "RecordingPen"),
+        ("the value of self.Host here", "Host"),
+        ("ask @Patrick about it", "Patrick"),
+        ("run npm benchclean", "npm benchclean"),
+    ],
+)
+def test_what_is_written_or_stands_as_code_does_is_unlikely_a_name(text: str, name: str):
+    start = text.index(name)
+    assert [one[3] for one in refined(text, [("PERSON", start, start + len(name), 0.85)])] == [0.4]
+
+
+@pytest.mark.parametrize(
+    "name", ["Anna McDonald", "Conan O'Brien", "Maria de la Cruz", "Anne-Marie Duff", "李明", "DeShawn Lee"]
+)
+def test_names_of_all_kinds_stay_what_they_are(name: str):
+    text = f"It was {name}."
+    assert ("PERSON", 7, 7 + len(name), 0.85) in refined(text, [("PERSON", 7, 7 + len(name), 0.85)])
+
+
+def test_what_has_the_form_of_an_address_or_number_is_cut_out_of_a_name():
+    text = "Anna Smith anna@x.org and Bob"
+    cut = refined(text, [("PERSON", 0, 29, 0.85)], (), [(11, 21)])
+    assert [text[start:end] for _, start, end, _ in cut][:1] == ["Anna Smith"]
+    assert refined("a 10.0.0.1", [("DATE_TIME", 2, 10, 0.85)], (), [(2, 10)]) == []

@@ -112,3 +112,24 @@ def test_the_check_digits_of_github_and_npm_raise_the_confidence():
 def test_every_format_compiles_and_none_may_match_anywhere():
     assert len({one.name for one in formats.FORMATS}) == len(formats.FORMATS)
     assert all(expression.pattern for _, expression in formats.compiled)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "token = Token(kind, tag)",
+        "tokens: list[Token] = []",
+        "privateKey: process.env.PRIVATE_KEY,",
+        "password = enforce_bytes(auth[1])",
+        "token: REFUND_KEY}",
+        "key_password=key_password",
+        "secret.password: {says: a word}",
+    ],
+)
+def test_what_code_assigns_to_a_name_is_no_secret(line: str):
+    assert found_texts(HOST, line) == []
+
+
+@pytest.mark.parametrize("line", ["password=hunter2!x", "api_key = zX81kd93kd0AAq", 'password: "enforce_bytes(auth"'])
+def test_a_value_after_a_name_still_is_one(line: str):
+    assert len(found_texts(HOST, line)) == 1

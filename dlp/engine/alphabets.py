@@ -1,0 +1,315 @@
+"""What bytes a run of characters may stand for, in every usual alphabet and from wherever an encoded value could begin.
+
+Only good for looking for known values: most of what comes out here is noise.
+"""
+
+import base64
+import binascii
+import functools
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+
+_SHORTEST = 6
+_LONG_WORD = 12  # letters: few words are longer
+_BIG_TO = 200  # characters of a number in a base that is no power of two: converting takes quadratic time
+_SHIFTED_TO = 512
+_TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9]{5,}")
+# Each begins with one character rather than with several: only then does the engine skip to the next by itself.
+_RUN = re.compile(r"[A-Za-z0-9+/_-][A-Za-z0-9+/_-]{5,}={0,2}")
+_HEX = re.compile(r"[0-9a-fA-F]{8,}")
+_GROUPED = re.compile(r"[A-Za-z0-9+/][A-Za-z0-9+/]+(?:[\s.:,-]{1,3}[A-Za-z0-9+/]{2,})+={0,2}")
+_MIXED = re.compile(r"[a-z][A-Z]|[0-9][A-Za-z]|[A-Za-z][0-9]")
+_SYMBOLS = re.compile(r"[!-~]{7,}")
+_UNQUOTED = re.compile(r"[!#-~][!#-~]{6,}")
+_ODD = re.compile(r"[!#$%&()*;<>?@^{|}~`'\[\]\\,]")
+_FIGURES_AND_JOINERS = str.maketrans("", "", "0123456789+/_-=")
+_JOINERS = str.maketrans("", "", "+/_-=")
+_URL_SAFE = str.maketrans("-_", "+/")
+_ROT13 = str.maketrans(
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", "NOPQRSTUVWXYZABCDEFGHIJKLMnopqrstuvwxyzabcdefghijklm"
+)
+_PUNCTUATION = ".,;:!?()[]{}'\""
+_MANY_ODD = 3
+_NUMBER_TO = 26  # digits: more of them may be binary
+_REMEMBERED_TO = 24
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+_BASE32 = {
+    "base32": "abcdefghijklmnopqrstuvwxyz234567",
+    "base32hex": "0123456789abcdefghijklmnopqrstuv",
+    "crockford32": "0123456789abcdefghjkmnpqrstvwxyz",
+    "zbase32": "ybndrfg8ejkmcpqxot1uwisza345h769",
+}
+_FROM_BASE32 = {name: str.maketrans(letters, _DIGITS[:32]) for name, letters in _BASE32.items()}
+_IN_BASE32 = {name: frozenset(letters) for name, letters in _BASE32.items()}
+_UPPER, _LOWER, _FIGURES = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz", "0123456789"
+_BIG = {
+    "base58": "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz",
+    "base58flickr": "123456789abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ",
+    "base58ripple": "rpshnaf39wBUDNEGHJKLM4PQRST7VWXYZ2bcdeCg65jkm8oFqi1tuvAxyz",
+    "base62": _FIGURES + _UPPER + _LOWER,
+    "base62 lower first": _FIGURES + _LOWER + _UPPER,
+    "base62 letters first": _UPPER + _LOWER + _FIGURES,
+}
+_VALUE = {name: {letter: number for number, letter in enumerate(letters)} for name, letters in _BIG.items()}
+_BASE45 = {letter: number for number, letter in enumerate(_FIGURES + _UPPER + " $%*+-./:")}
+_FROM_Z85 = str.maketrans(
+    _FIGURES + _LOWER + _UPPER + ".-:+=^!/*?&<>()[]{}@%$#",
+    _FIGURES + _UPPER + _LOWER + "!#$%&()*+-;<=>?@^_`{|}~",
+)
+_CODES = re.compile(
+    r"(?<![0-9A-Za-z])(?:(?P<binary>[01]{7,8}(?:[\s,;_-]{0,2}[01]{7,8}){3,})"
+    r"|(?P<hex>(?:0[xX]|\\x)?[0-9a-fA-F]{2}(?:[\s,;:._-]{1,2}(?:0[xX]|\\x)?[0-9a-fA-F]{2}){3,})"
+    r"|(?P<decimal>[0-9]{2,3}(?:[\s,;:._\0-]{1,2}[0-9]{2,3}){3,})"
+    r"|(?P<octal>\\?[0-7]{2,3}(?:[\s,;:\\]{1,2}[0-7]{2,3}){3,}))(?![0-9A-Za-z])"
+)
+
+_CALLED = re.compile(r"(?i:chr|char|code)\w{0,12}\(\s*\d|U\+[0-9A-Fa-f]{4}|\\[0-9a-fA-F]{2,6}\s|begin [0-7]{3} ")
+_POINTS = re.compile(r"(?:U\+|\\)([0-9A-Fa-f]{2,6})")
+
+_CALLS = ("(", "U+", "\\", "begin ")
+_MAY_BE_CODES = re.compile(
+    r"[0-9a-fA-F\\](?:[0-9a-fA-FxX]{0,7}[\s,;:._\0\\-]{1,2}[0-9a-fA-F](?:[0-9a-fA-FxX]{0,7}[\s,;:._\0\\-]{1,2}[0-9a-fA-F]){2}"
+    r"|[01]{27})"
+)
+
+_MORSE = re.compile(r"[.-][.-]{0,4}(?:[ /|]{1,3}[.-]{1,5}){5,}")
+_MORSE_LETTERS = dict(
+    zip(
+        ".- -... -.-. -.. . ..-. --. .... .. .--- -.- .-.. -- -. --- .--. --.- .-. ... - ..- ...- .-- -..- -.-- --.. "  # noqa: SIM905 - signs read best as words
+        "----- .---- ..--- ...-- ....- ..... -.... --... ---.. ----.".split(),
+        "abcdefghijklmnopqrstuvwxyz0123456789",
+        strict=True,
+    )
+)
+_DIGITS_APART = re.compile(r"[0-9a-fA-F]\s(?:[0-9a-fA-F]\s){7,}[0-9a-fA-F]")
+
+type Reading = tuple[int, int, str, bytes]
+"""Where a run stands, half-open, in which alphabet it was read, and the bytes it then stands for."""
+
+
+def wordlike(run: str) -> bool:
+    """Return whether a run is letters of one case, as words and names of fields are."""
+    letters = run.translate(_JOINERS)
+    return letters.isalpha() and (letters.islower() or letters.isupper() or letters.istitle())
+
+
+def odd(text: str) -> bool:
+    """Return whether some run of a text looks like anything but words, numbers and times.
+
+    Names, states and units come again and again: of short texts the answer is remembered.
+    """
+    if len(text) <= _NUMBER_TO and text.isdigit():
+        return False
+    return _odd_before(text) if len(text) <= _REMEMBERED_TO else _odd(text)
+
+
+def _odd(text: str) -> bool:
+    runs = [run for run in _RUN.findall(text) if len(run) >= _LONG_WORD or not (run.isalpha() and run.islower())]
+    return (
+        any((run.isalpha() and len(run) >= _LONG_WORD) or not _plain(run) for run in runs)
+        or any(_may_be_85(token) for token in _UNQUOTED.findall(text) if token != token.lower())
+        or _MAY_BE_CODES.search(text) is not None
+        or (any(sign in text for sign in _CALLS) and _CALLED.search(text) is not None)
+        or any(_mixed(group) for group in _GROUPED.findall(text))
+        or _DIGITS_APART.search(text) is not None
+        or _MORSE.search(text) is not None
+    )
+
+
+_odd_before = functools.lru_cache(maxsize=4096)(_odd)
+
+
+def _plain(run: str) -> bool:
+    """Return whether a run is a word, or digits with one letter at most, as times are."""
+    return wordlike(run) or len(run.translate(_FIGURES_AND_JOINERS)) <= 1
+
+
+def readings(text: str) -> Iterator[Reading]:
+    """Give what the runs of a text may stand for. The work is linear in the text."""
+    for runs, read in ((_RUN, _base64), (_HEX, _hex), (_TOKEN, _numeral), (_SYMBOLS, _base85)):
+        for run in runs.finditer(text):
+            for name, data in read(run.group()):
+                yield run.start(), run.end(), name, data
+    if '"' in text:  # which may be part of base 85, or stand around it
+        for piece in _UNQUOTED.finditer(text):
+            for name, data in _base85(piece.group()):
+                yield piece.start(), piece.end(), name, data
+    yield from _grouped(text)
+    yield from _codes(text)
+    yield from _signs(text)
+    if _CALLED.search(text):
+        yield from _called(text)
+
+
+def _hex(run: str) -> Iterator[tuple[str, bytes]]:
+    """Give hex from both places in which a pair of digits could begin."""
+    views = [("hex", run), ("hex", run[1:])]
+    if len(run) <= _SHIFTED_TO:
+        views.append(("hex+reversed", run[::-1]))
+    for name, view in views:
+        yield name, bytes.fromhex(view[: len(view) // 2 * 2])
+
+
+def _base64(run: str) -> Iterator[tuple[str, bytes]]:
+    """Give base64 from each of four places: what is glued in front shifts what follows."""
+    if _plain(run):
+        return
+    run = run.rstrip("=")
+    views = [("base64", run)]
+    if len(run) <= _SHIFTED_TO:
+        views += [("base64+reversed", run[::-1]), ("base64+rot13", run.translate(_ROT13))]
+    for name, view in views:
+        standard = view.translate(_URL_SAFE)
+        for shift in range(4):
+            body = standard[shift:]
+            body = body[: len(body) - (len(body) % 4 == 1)]
+            if len(body) >= _SHORTEST:
+                yield name, binascii.a2b_base64(body + "=" * (-len(body) % 4))
+
+
+def _numeral(token: str) -> Iterator[tuple[str, bytes]]:
+    """Give a run read as one number, in bases 10, 32, 36, 58 and 62."""
+    lower = token.lower()
+    if token.isdigit():
+        yield "decimal", _bytes(int(token[:_BIG_TO]))
+    elif token in (lower, token.upper()):
+        if not token.isalpha() or len(token) >= _LONG_WORD:
+            yield from _base32(lower)
+        if len(token) <= _BIG_TO and not token.isalpha():
+            yield "base36", _bytes(int(lower, 36))
+    if len(token) <= _BIG_TO and not _plain(token):
+        used = set(token)
+        for name, values in _VALUE.items():
+            if used <= values.keys():
+                base, number = len(values), 0
+                for letter in token:
+                    number = number * base + values[letter]
+                yield name, _bytes(number)
+
+
+def _base32(lower: str) -> Iterator[tuple[str, bytes]]:
+    used = set(lower)
+    for name, alphabet in _IN_BASE32.items():
+        if used <= alphabet:
+            number = lower.translate(_FROM_BASE32[name])
+            for shift in range(8 if len(lower) <= _SHIFTED_TO else 1):
+                digits = number[shift:]
+                if len(digits) > _SHORTEST:
+                    bits = len(digits) * 5
+                    yield name, (int(digits, 32) >> bits % 8).to_bytes(bits // 8)
+
+
+def _bytes(number: int) -> bytes:
+    return number.to_bytes((number.bit_length() + 7) // 8)
+
+
+def _grouped(text: str) -> Iterator[Reading]:
+    """Give what is written in groups or lines: base64 as mails carry it, hex in fours."""
+    for match in _GROUPED.finditer(text):
+        if not _mixed(match.group()):
+            continue
+        squeezed = re.sub(r"[\s.:,-]+", "", match.group())
+        start, end = match.span()
+        for name, data in _base64(squeezed):
+            yield start, end, f"{name}+groups", data
+        if len(squeezed) <= _SHIFTED_TO and squeezed.isalnum():
+            for name, data in _numeral(squeezed):
+                yield start, end, f"{name}+groups", data
+        for run in _HEX.finditer(squeezed):
+            digits = run.group()
+            yield start, end, "hex+groups", bytes.fromhex(digits[: len(digits) // 2 * 2])
+
+
+def _mixed(group: str) -> bool:
+    """Return whether groups of characters are rather parts of something encoded than words."""
+    if group.islower() and group.replace(" ", "").isalpha():
+        return False
+    pieces = re.split(r"[\s.:,-]+", group)
+    alike = len(pieces) > _MANY_ODD and len({len(piece) for piece in pieces[:-1]}) == 1
+    return alike or len(_MIXED.findall(group)) * 8 >= len(group)
+
+
+def _codes(text: str) -> Iterator[Reading]:
+    """Give what characters written as numbers say: in hex, decimal, binary or octal."""
+    for match in _CODES.finditer(text):
+        kind = match.lastgroup or ""
+        start, end = match.span()
+        written = match.group()
+        if kind == "binary":
+            bits = re.sub(r"[^01]", "", written)
+            for size in (8, 7):
+                if len(bits) % size == 0:
+                    yield start, end, "binary", bytes(int(bits[at : at + size], 2) for at in range(0, len(bits), size))
+            continue
+        groups = re.findall(r"[0-9a-fA-F]+", re.sub(r"0[xX]|\\x", " ", written))
+        for name, base in (("hex", 16), ("character codes", 10), ("octal", 8)):
+            with suppress(ValueError):
+                codes = [int(group, base) for group in groups]
+                if all(code < 256 for code in codes):  # noqa: PLR2004 - bytes
+                    yield start, end, name, bytes(codes)
+                elif base == 10:  # noqa: PLR2004 - decimal
+                    yield start, end, name, "".join(map(chr, codes)).encode("utf-8", "replace")
+
+
+def _signs(text: str) -> Iterator[Reading]:
+    """Give what Morse code and hex digit by digit say."""
+    for match in _MORSE.finditer(text):
+        letters = [_MORSE_LETTERS.get(sign, "") for sign in re.split(r"[ /|]+", match.group())]
+        yield *match.span(), "morse", "".join(letters).encode()
+    for match in _DIGITS_APART.finditer(text):
+        digits = re.sub(r"\s", "", match.group())
+        yield *match.span(), "hex+groups", bytes.fromhex(digits[: len(digits) // 2 * 2])
+
+
+def _called(text: str) -> Iterator[Reading]:
+    """Give what characters say that are written as code points, in calls, in style sheets or in uuencode."""
+    hexadecimal = [int(code, 16) for code in _POINTS.findall(text)]
+    decimal = [int(code) for code in re.findall(r"\d{2,6}", text)]
+    for name, codes in (("code points", hexadecimal), ("character codes", decimal)):
+        said = "".join(chr(code) for code in codes if code <= 0x10FFFF)  # noqa: PLR2004 - the last code point
+        yield 0, len(text), name, said.encode("utf-8", "replace")
+    if "begin " in text:
+        found = bytearray()
+        for line in text.splitlines():
+            with suppress(binascii.Error):
+                found += binascii.a2b_uu(line)
+        yield 0, len(text), "uuencode", bytes(found)
+
+
+def _base85(token: str) -> Iterator[tuple[str, bytes]]:
+    """Give what several bases of 85 letters, and base45, make of it."""
+    if len(token) > _SHIFTED_TO * 8 or not _may_be_85(token):
+        return
+    inner = token.removeprefix("<~").removesuffix("~>")
+    for name, decode, written in (
+        ("ascii85", base64.a85decode, inner),
+        ("base85", base64.b85decode, token),
+        ("z85", base64.b85decode, token.translate(_FROM_Z85)),
+    ):
+        with suppress(ValueError):
+            yield name, decode(written.encode())
+    if all(letter in _BASE45 for letter in token):
+        yield "base45", _base45(token)
+
+
+def _may_be_85(token: str) -> bool:
+    core = token.strip(_PUNCTUATION)
+    if len(core) <= _SHORTEST or not any(map(str.isupper, core)):
+        return False
+    odd = len(_ODD.findall(core))
+    if core == core.upper() and len(_MIXED.findall(core)) > _MANY_ODD and not core.isalnum():
+        return True
+    return odd >= _MANY_ODD or (any(map(str.islower, core)) and (odd > 0 or len(_MIXED.findall(core)) > 1))
+
+
+def _base45(token: str) -> bytes:
+    """Return what base45 stands for (RFC 9285)."""
+    found = bytearray()
+    for at in range(0, len(token), 3):
+        digits = [_BASE45[letter] for letter in token[at : at + 3]]
+        number = sum(digit * 45**place for place, digit in enumerate(digits))
+        size = len(digits) - 1
+        if size and number < 256**size:
+            found += number.to_bytes(size)
+    return bytes(found)

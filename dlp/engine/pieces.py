@@ -1,0 +1,160 @@
+"""Values cut in pieces: over the fields of a message, over requests, over connections and sinks.
+
+A session remembers, folded and in this worker's memory only, the ends of the short texts it sent last: at each place
+in a message, and over all places. What a new message adds to them is looked at together with them. That is a heuristic:
+it forgets on a restart, and pieces sent in another order, or with other short texts between them, are not put together.
+"""
+
+import re
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from dlp.core.message import Kind, Part
+from dlp.engine.alphabets import odd
+from dlp.engine.encodings import decodings
+from dlp.engine.folding import skeleton
+from dlp.engine.lookup import Lookup
+from dlp.engine.vault import Known
+
+_PIECE_TO = 64  # folded characters: longer texts hold what there is to find in themselves
+_PLACES = 64
+_TAIL = 96  # pieces, and characters, of which the ends are kept
+_STREAMS = 48  # places of one message that are looked at in the light of what was sent there before
+_LINES = 200
+_EVERYWHERE = ""
+_MANY_STEPS = 4  # numbers that are equally far apart: no value falls into so many by chance
+
+type Piece = tuple[int, str]
+"""Number of the part that it is from, -1 for a message sent before, and its folded text."""
+
+
+@dataclass
+class Sent:
+    """What a session sent last in short texts."""
+
+    tails: OrderedDict[str, list[str]] = field(default_factory=OrderedDict, repr=False)
+
+    def take(self, parts: Sequence[tuple[int, Part]]) -> None:
+        """Remember the short texts of a message that goes out. What a place says again and again is no piece."""
+        for _, path, folded in _changed(parts, self):
+            for place in (path, _EVERYWHERE):
+                tail = self.tails.pop(place, [])
+                tail.append(folded)
+                while len(tail) > 1 and (len(tail) > _TAIL or sum(map(len, tail)) > _TAIL):
+                    del tail[0]
+                self.tails[place] = tail
+        while len(self.tails) > _PLACES:
+            del self.tails[next(place for place in self.tails if place != _EVERYWHERE)]
+
+
+def cut(parts: Sequence[tuple[int, Part]], sent: Sent, lookup: Lookup) -> Iterator[tuple[int, Known]]:
+    """Give the values that short texts make together with others of the message, or with what was sent before.
+
+    With each comes the number of the part that completes it.
+    """
+    seen: set[tuple[int, int]] = set()
+    streams = list({tuple(stream): None for stream in _streams(parts, sent)})
+    for stream, found in zip(streams, lookup.cuts([[text for _, text in stream] for stream in streams]), strict=True):
+        for first, last, known in found:
+            number = max(stream[first][0], stream[last][0])
+            if number < 0 or (number, id(known)) in seen:
+                continue
+            if not _counts([text for _, text in stream[first : last + 1]]):
+                seen.add((number, id(known)))
+                yield number, known
+
+
+def _counts(texts: Sequence[str]) -> bool:
+    """Return whether texts are numbers that follow each other, as those of pages and offsets do."""
+    if not all(text.isdigit() for text in texts):
+        return False
+    steps = {int(other) - int(one) for one, other in pairwise(texts)}
+    return steps <= {1} or steps <= {-1} or (len(steps) == 1 and len(texts) >= _MANY_STEPS)
+
+
+def _streams(parts: Sequence[tuple[int, Part]], sent: Sent) -> Iterator[list[Piece]]:
+    """Give the orders in which pieces may be meant to be read."""
+    values = [
+        (number, part.path, folded)
+        for number, part in parts
+        if not part.path.startswith(_FRAMING) and (folded := _piece(part))
+    ]
+    yield from (stream for stream in _within(parts, values) if len(stream) > 1)
+    changed = _changed(parts, sent)
+    everywhere = sent.tails.get(_EVERYWHERE)
+    if everywhere and changed:
+        yield [(-1, text) for text in everywhere] + [(number, text) for number, _, text in changed]
+        yield [(number, text) for number, _, text in changed] + [(-1, text) for text in reversed(everywhere)]
+    for number, path, text in changed[:_STREAMS]:
+        before = sent.tails.get(path)
+        if before:
+            yield [*((-1, each) for each in before), (number, text)]
+
+
+def _within(parts: Sequence[tuple[int, Part]], values: Sequence[tuple[int, str, str]]) -> Iterator[list[Piece]]:
+    """Give the orders within one message: as it stands, by place, by field, keys alone, last words, decoded."""
+    yield [(number, folded) for number, _, folded in values]
+    body = [(number, part) for number, part in parts if part.path.startswith("/")]
+    keys = [(number, skeleton(part.text)) for number, part in body if part.kind is Kind.KEY]
+    if keys:
+        yield keys
+        yield [(number, skeleton(part.text)) for number, part in body if len(part.text) <= _PIECE_TO]
+    by_path = sorted(values, key=lambda piece: piece[1])
+    if by_path != values:
+        yield [(number, folded) for number, _, folded in by_path]
+    by_field: dict[str, list[Piece]] = {}
+    for number, path, folded in values:
+        by_field.setdefault(path.rpartition("/")[2], []).append((number, folded))
+    if len(by_field) > 1:
+        yield from by_field.values()
+    yield [(number, folded) for number, part in parts if (folded := _last_word(part))]
+    for number, part in body:
+        lines = part.text.splitlines() if "\n" in part.text else ()
+        if 1 < len(lines) <= _LINES:
+            yield [(number, skeleton(_BETWEEN.split(line.strip())[-1])) for line in lines]
+            yield [(number, skeleton(_BETWEEN.split(line.strip())[0])) for line in lines]
+    short = [(number, part.text) for number, part in parts if part.kind is not Kind.KEY and len(part.text) <= _PIECE_TO]
+    if any(odd(text) for _, text in short):
+        yield [(number, skeleton(_decoded(text))) for number, text in short]
+
+
+def _decoded(text: str) -> str:
+    """Return what a text says if all of it is encoded, else the text."""
+    found = decodings(text)
+    whole = (each.text for each in found if each.text and (each.start, each.end) == (0, len(text)))
+    return next(whole, text)
+
+
+def _piece(part: Part) -> str:
+    """Return the folded text of a part if it is short enough to be a piece."""
+    if part.kind in (Kind.KEY, Kind.OPAQUE) or not part.text or len(part.text) > 4 * _PIECE_TO:
+        return ""
+    folded = skeleton(part.text)
+    return folded if len(folded) <= _PIECE_TO else ""
+
+
+def _last_word(part: Part) -> str:
+    """Return the last word of a short text: of several, only that may be a piece, as in `part 2: abc`."""
+    if part.kind in (Kind.KEY, Kind.OPAQUE) or not part.text or len(part.text) > 4 * _PIECE_TO:
+        return ""
+    return skeleton(_BETWEEN.split(part.text.strip())[-1])
+
+
+_BETWEEN = re.compile(r"[\s:=,;]+")
+
+
+def _changed(parts: Sequence[tuple[int, Part]], sent: Sent) -> list[tuple[int, str, str]]:
+    """Return the pieces of a message that are not what was last sent at their place."""
+    found = []
+    for number, part in parts:
+        folded = _piece(part)
+        tail = sent.tails.get(part.path)
+        if folded and not part.path.startswith(_FRAMING) and (tail is None or tail[-1] != folded or len(folded) == 1):
+            found.append((number, part.path, folded))
+    return found
+
+
+_FRAMING = ("header/user-agent", "header/accept", "header/content-", "header/connection", "header/host", "host/")
+"""Places that say the same in each message, or nothing."""

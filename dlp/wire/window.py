@@ -1,0 +1,97 @@
+"""A body too large to be read whole, read window by window: as text where it is text, else as what cannot be read.
+
+Text is shown twice where its format may write a value otherwise than it reads (escapes of JSON, references of XML).
+A window is never rewritten. What straddles two of them is seen by whoever joins the ends of texts (`engine.streams`).
+"""
+
+import codecs
+import html
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from dlp.core.edit import Edit
+from dlp.core.errors import ParseError
+from dlp.core.message import Block, Kind, Part
+from dlp.wire.leaf import by_part
+
+SIZE = 256 * 1024
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
+_SHORT = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+
+
+@dataclass(slots=True)
+class Window:
+    """A stretch of a body."""
+
+    raw: bytes = field(repr=False)
+    blocks: tuple[Block, ...] = field(repr=False)
+
+    def write(self, edits: Iterable[Edit]) -> bytes:
+        """Return it as it came.
+
+        Raises:
+            ParseError: there are edits.
+
+        """
+        if by_part(edits):
+            raise ParseError("body: too large to be rewritten; only one that is read whole can be")
+        return self.raw
+
+
+class Reader:
+    """The windows of one body."""
+
+    def __init__(self, *, text: bool = True) -> None:
+        """Take whether it may be text at all: what is compressed is not."""
+        self._text = text
+        self._buffer = bytearray()
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+
+    def feed(self, data: bytes) -> list[Window]:
+        """Return the windows that are full with these bytes."""
+        self._buffer += data
+        return self._cut() if len(self._buffer) >= SIZE else []
+
+    def finish(self) -> list[Window]:
+        """Return what is left."""
+        return self._cut(end=True)
+
+    def _cut(self, *, end: bool = False) -> list[Window]:
+        raw = bytes(self._buffer)
+        self._buffer.clear()
+        if not raw:
+            return []
+        blocks = None
+        if self._text:
+            try:
+                blocks = _text_blocks(self._decoder.decode(raw, final=end))
+            except UnicodeDecodeError:
+                self._decoder.reset()
+                self._text = False  # for good: what is text from here on may be part of what is not
+        if blocks is None:
+            part = Part("", "", Kind.OPAQUE, length=len(raw), why="a body too large to be read whole, and no text")
+            blocks = (Block(lambda: (part,), raw=raw[:64]),)
+        return [Window(raw, blocks)]
+
+
+def _text_blocks(text: str) -> tuple[Block, ...] | None:
+    if "\0" in text:
+        return None
+    said = [text]
+    if "\\" in text:
+        said.append(_ESCAPE.sub(_unescaped, text))
+    if "&" in text:
+        said.append(html.unescape(text))
+    return tuple(_block(number, each) for number, each in enumerate(said))
+
+
+def _block(number: int, text: str) -> Block:
+    surface = text.encode("utf-8", "surrogatepass")
+    path = f"/{number}" if number else ""
+    return Block(lambda: (Part(path, text, unstructured=True, ambiguous=True),), surface=surface, raw=surface[:64])
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    code, short = match.groups()
+    return chr(int(code, 16)) if code else _SHORT.get(short, short)

@@ -1,0 +1,157 @@
+import asyncio
+import gc
+import threading
+import weakref
+from collections.abc import Generator
+from functools import partial
+from typing import Any
+
+import pytest
+import requests
+
+from dlp.adapters import aside as aside_module
+from dlp.adapters.aside import Aside
+from dlp.core.message import Block, Direction, Endpoint, Message, Part
+from dlp.core.outcome import Forward
+from dlp.engine.pipeline import Apart
+from dlp.engine.work import Call
+
+MESSAGE = Message(Direction.OUTBOUND, Endpoint("", "", ""), (Block(lambda: (Part("", "x"),)),))
+
+
+def get(world: Any, path: str) -> int:
+    with requests.Session() as session:
+        session.trust_env = False
+        session.proxies = {"http": world.url}
+        return session.get(f"http://api.test{path}", timeout=20).status_code
+
+
+def test_a_small_request_is_served_while_a_large_one_is_looked_through(world: Any):
+    begun, served = threading.Event(), threading.Event()
+    order: list[str] = []
+
+    def look() -> None:
+        begun.set()
+        assert served.wait(15)
+        order.append("large")
+
+    def judge(_call: Call, message: Message) -> Generator[Apart, Any, Forward]:
+        if message.endpoint.path == "/large" and message.direction is Direction.OUTBOUND:
+            yield Apart(look, message)
+        return Forward("event")
+
+    world.upstream("api.test", tls=False)
+    world.engine.on_judge = judge
+    world.start()
+    large = threading.Thread(target=get, args=(world, "/large"))
+    large.start()
+    assert begun.wait(15)
+    assert get(world, "/small") == 200
+    order.append("small")
+    served.set()
+    large.join(15)
+    assert order == ["small", "large"]
+
+
+def test_what_fails_beside_the_loop_is_thrown_into_the_judgement_without_its_text(world: Any):
+    thrown: list[Exception] = []
+
+    def look() -> None:
+        raise KeyError("maria@acme.org")
+
+    def judge(_call: Call, message: Message) -> Generator[Apart, Any, Forward]:
+        if message.direction is Direction.OUTBOUND:
+            try:
+                yield Apart(look, message)
+            except Exception as error:
+                thrown.append(error)
+                raise
+        return Forward("event")
+
+    world.upstream("api.test", tls=False)
+    world.engine.on_judge = judge
+    world.start()
+    assert get(world, "/x") >= 400
+    (error,) = thrown
+    assert "KeyError" in str(error)
+    assert "maria" not in str(error)
+
+
+def test_tasks_are_done_one_at_a_time_and_sessions_take_turns():
+    order: list[str] = []
+
+    async def main() -> None:
+        aside = Aside()
+        go = threading.Event()
+
+        def task(name: str) -> None:
+            go.wait(15)
+            order.append(name)
+
+        given = [("a", "s1"), ("b", "s1"), ("c", "s1"), ("d", "s2")]
+        tasks = [asyncio.create_task(aside.do(partial(task, name), session)) for name, session in given]
+        await asyncio.sleep(0)
+        go.set()
+        await asyncio.gather(*tasks)
+        aside.close()
+
+    asyncio.run(main())
+    assert order == ["a", "d", "b", "c"]
+
+
+def test_after_it_was_closed_nothing_is_begun():
+    async def main() -> None:
+        aside = Aside()
+        aside.close()
+        await aside.do(lambda: None, "s1")
+
+    with pytest.raises(RuntimeError):
+        asyncio.run(main())
+
+
+def test_the_collector_rests_while_large_messages_are_at_hand_and_only_then(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(aside_module, "_AFTER", 0.0)
+
+    async def main() -> None:
+        aside = Aside()
+        with aside.large(MESSAGE):
+            with aside.large(MESSAGE):
+                assert not gc.isenabled()
+            await asyncio.sleep(0.01)
+            assert not gc.isenabled()
+        await asyncio.sleep(0.01)
+        assert gc.isenabled()
+        aside.close()
+
+    asyncio.run(main())
+
+
+def test_the_collector_gets_its_chance_however_many_large_messages_come(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(aside_module, "_LONGEST", 0.0)
+
+    async def main() -> None:
+        aside = Aside()
+        with aside.large(MESSAGE):
+            await asyncio.sleep(0.01)
+            assert gc.isenabled()
+        aside.close()
+
+    asyncio.run(main())
+
+
+def test_a_large_message_is_let_go_of_once_it_was_judged(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(aside_module, "_AFTER", 0.0)
+    given = [Message(Direction.OUTBOUND, Endpoint("", "", ""), (Block(lambda: (Part("", "x"),) * 2000),))]
+    assert len(given[0].blocks[0].parts) == 2000
+    left = weakref.ref(given[0])
+
+    async def main() -> None:
+        aside = Aside()
+        with aside.large(given.pop()):
+            assert left() is not None
+        await asyncio.sleep(0.01)
+        await aside.do(lambda: None, "s1")
+        aside.close()
+
+    asyncio.run(main())
+    assert left() is None

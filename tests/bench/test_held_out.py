@@ -1,0 +1,71 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from dlp.bench import accuracy
+from dlp.bench.detect import _default_policy
+from dlp.core.message import Part
+from dlp.engine.classify import Classifier
+from dlp.hooks.host import load_host
+
+from .held_out import TEMPLATES, samples
+
+_OF_CLASS = {
+    "pii.person": "PERSON",
+    "pii.address": "STREET_ADDRESS",
+    "pii.location": "LOCATION",
+    "pii.email": "EMAIL_ADDRESS",
+    "pii.phone": "PHONE_NUMBER",
+    "pii.iban": "IBAN_CODE",
+    "pii.card": "CREDIT_CARD",
+    "pii.ssn": "US_SSN",
+    "pii.driver_license": "US_DRIVER_LICENSE",
+    "pii.group": "NRP",
+    "pii.ip": "IP_ADDRESS",
+}
+
+
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory: pytest.TempPathFactory) -> list[accuracy.Sample]:
+
+    file: Path = tmp_path_factory.mktemp("held-out") / "texts.json"
+    file.write_text(json.dumps(samples(4 * len(TEMPLATES))), "utf-8")
+    return accuracy.load(file)
+
+
+def test_labels_are_where_their_values_are(texts: list[accuracy.Sample]):
+    assert samples(80) == samples(80)
+    for made, sample in zip(samples(len(texts)), texts, strict=True):
+        assert (
+            [span["entity_value"] for span in made["spans"]]
+            == [  # type: ignore[attr-defined]
+                sample.text[span.start : span.end] for span in sample.spans
+            ]
+        )
+
+
+@pytest.mark.ner
+def test_texts_that_no_rule_was_written_against_are_read_as_well(texts: list[accuracy.Sample]):
+    scores = accuracy.score(texts, accuracy.ours([one.text for one in texts]))
+    assert scores["overall"].f(2.0) >= accuracy.BAR
+    for sure in ("EMAIL_ADDRESS", "CREDIT_CARD", "IBAN_CODE", "US_SSN", "IP_ADDRESS"):
+        assert scores[sure].f(2.0) >= 0.95, sure
+
+
+@pytest.mark.ner
+def test_so_they_are_with_the_bands_that_are_shipped():
+    given = samples(2 * len(TEMPLATES), seed=43)
+    classifier = Classifier(load_host([("dlp_presidio", {"ner": "on"})]), _default_policy().classes.values())
+    found = labelled = 0
+    for one in given:
+        text = str(one["full_text"])
+        seen = [
+            (_OF_CLASS.get(str(each.data_class), ""), each.start, each.end)
+            for each in classifier.classify([Part("", text)])
+        ]
+        for span in one["spans"]:  # type: ignore[attr-defined]
+            if span["entity_type"] in ("PERSON", "STREET_ADDRESS", "PHONE_NUMBER", "EMAIL_ADDRESS", "IBAN_CODE"):
+                labelled += 1
+                found += any(start < span["end_position"] and span["start_position"] < end for _, start, end in seen)
+    assert found / labelled >= 0.9

@@ -1,0 +1,70 @@
+"""GraphQL over HTTP: fields are known by their names, whatever a query calls them, and operations are destinations."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from .conftest import Rig
+from .table import Sent
+
+POLICY = """
+policy: Graph
+version: "1"
+use: [base]
+ner: off
+classes:
+  employee.pay: {level: restricted, says: What someone earns., token: PAY}
+sources:
+  hr: {at: "http://source.test/**", fields: {"$.data.employee.salary": employee.pay}}
+destinations:
+  hr:
+    at: "http://source.test/**"
+    facts: {operation_kind: graphql/operation, fields: {at: graphql/fields, type: list}}
+  hr.reads: {when: 'operation_kind == "query" and fields in reads'}
+lists: {reads: [employee, team]}
+rules:
+  - {name: pay enters hidden, says: As tokens., data: employee.pay, to: sandbox, then: tokenize}
+  - {name: pay goes back, says: It is from there., data: employee.pay, to: hr, then: allow}
+  - name: only reading
+    says: Nothing but reading of what is listed.
+    to: hr
+    then: block
+    unless: [{to: hr.reads}]
+"""
+
+
+@pytest.fixture(scope="module")
+def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    made = Rig(tmp_path_factory.mktemp("graph"), POLICY)
+    yield made
+    made.close()
+
+
+def query(text: str, **variables: object) -> Sent:
+    return Sent(body=json.dumps({"query": text, "variables": variables}).encode(), kind="application/json")
+
+
+def test_a_field_under_an_alias_is_the_field(rig: Rig):
+    rig.answer = Sent(body=b'{"data": {"me": {"x": 55000}}}', kind="application/json")
+    session = rig.wall.open()
+    status, _, body = rig.ask(session, "source.test", query("{ me: employee { x: salary } }"))
+    assert (status, body) == (200, b'{"data": {"me": {"x": "[PAY_1]"}}}')
+
+
+@pytest.mark.parametrize(
+    ("text", "passes"),
+    [
+        ("{ employee { name } }", True),
+        ("{ team: employee { name } team { size } }", True),
+        ("{ employee: fire(id: 1) { name } }", False),
+        ("mutation { employee { name } }", False),
+        ("{ ...F } fragment F on Query { fire(id: 1) { name } }", False),
+        ("query { employee { name } } mutation M { fire { id } }", False),
+        ("{ broken", False),
+    ],
+)
+def test_operations_are_destinations(rig: Rig, text: str, passes: bool):  # noqa: FBT001
+    rig.answer = Sent(body=b"{}", kind="application/json")
+    status, _, _ = rig.ask(rig.wall.open(), "source.test", query(text))
+    assert (status == 200, len(rig.received) == 1) == (passes, passes)

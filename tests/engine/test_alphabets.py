@@ -1,0 +1,55 @@
+import base64
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dlp.engine.alphabets import odd, readings
+
+SECRET = b"maria.gonzalez@acme.org"
+ALPHABET58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+
+
+def base58(data: bytes) -> str:
+    number, written = int.from_bytes(data), ""
+    while number:
+        number, digit = divmod(number, 58)
+        written = ALPHABET58[digit] + written
+    return written
+
+
+WRITTEN = {
+    "base64": base64.b64encode(SECRET).decode(),
+    "base64 backwards": base64.b64encode(SECRET).decode()[::-1].lstrip("="),
+    "base64 in groups": " ".join(base64.b64encode(SECRET).decode()[at : at + 4] for at in range(0, 32, 4)),
+    "hex": SECRET.hex(),
+    "hex in pairs": SECRET.hex(":"),
+    "hex with prefixes": ", ".join(f"0x{byte:02x}" for byte in SECRET),
+    "base32": base64.b32encode(SECRET).decode(),
+    "base32 small": base64.b32encode(SECRET).decode().lower().rstrip("="),
+    "base32hex": base64.b32hexencode(SECRET).decode(),
+    "base32 glued": "abc7" + base64.b32encode(SECRET).decode().lower().rstrip("="),
+    "base58": base58(SECRET),
+    "base85": base64.b85encode(SECRET).decode(),
+    "ascii85": base64.a85encode(SECRET, adobe=True).decode(),
+    "binary": " ".join(f"{byte:08b}" for byte in SECRET),
+    "codes": ", ".join(str(byte) for byte in SECRET),
+    "octal": " ".join(f"{byte:o}" for byte in SECRET),
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_a_value_is_read_in_every_usual_alphabet(name: str):
+    text = f"see {WRITTEN[name]} there"
+    assert odd(text)
+    assert any(SECRET in data for *_, data in readings(text))
+
+
+@pytest.mark.parametrize("text", ["an ordinary sentence, with 12 words", "at 2026-11-20T10:11:12Z", "list_of_fields"])
+def test_words_and_times_are_nothing_odd(text: str):
+    assert not odd(text)
+
+
+@given(st.text(max_size=200) | st.from_regex(r"[!-~ ]{0,200}", fullmatch=True))
+def test_reading_arbitrary_text_never_fails_and_nothing_odd_reads_as_nothing_new(text: str):
+    assert all(0 <= start < end <= len(text) for start, end, _, _ in readings(text))

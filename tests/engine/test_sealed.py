@@ -1,0 +1,48 @@
+import base64
+import hashlib
+
+import pytest
+
+from dlp.core.message import Kind, Part
+from dlp.engine.sealed import lists, may_be_sealed, sealed
+
+HASHES = [hashlib.sha256(bytes([number])).digest() for number in range(40)]
+WRITTEN = {
+    "base32": [base64.b32encode(each[:16]).decode() for each in HASHES],
+    "base85": [base64.b85encode(each).decode() for each in HASHES],
+    "decimal": [str(int.from_bytes(b"\x01" + each[:16])) for each in HASHES],
+    "bytes": [", ".join(map(str, each)) for each in HASHES],
+    "pairs": [each.hex(" ") for each in HASHES],
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_ciphertext_is_seen_in_whatever_it_is_written(name: str):
+    seen = [text for text in WRITTEN[name] if any(sealed(f"see {text}")) and may_be_sealed(f'"see {text}"'.encode())]
+    assert len(seen) >= len(HASHES) * (0.9 if name == "base85" else 1)
+
+
+def test_a_hash_in_the_shape_of_an_id_is_no_id_unless_it_says_so():
+    digits = "66f31904-e060-d8a7-b13f-abcfe5933081"
+    assert any(sealed(digits))
+    assert not any(sealed(digits.replace("-d8a7-", "-48a7-")))
+
+
+HARMLESS = [
+    *("const getEmployeeById = (id) => fetch(`/api/${id}`).then(r => r.json());", ".btn{color:#FFF;margin:0 4px}"),
+    *("thisIsAVeryLongCamelCaseIdentifierName", "THIS_IS_A_CONSTANT_NAME", "2026-11-20T10:11:12.123456Z"),
+    *("https://Cdn.test/assets/app.3f2a9c.js?v=12&x=Y", r"^[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Z]{2,}$"),
+    *("1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 200", "4 8 15 16 23 42 4 8 15 16 23 42 4 8 15 16 23"),
+    "an ordinary sentence about nothing at all, with (some) punctuation; and 12 numbers!",
+]
+
+
+@pytest.mark.parametrize("text", HARMLESS)
+def test_what_people_and_programs_write_is_not_taken_for_ciphertext(text: str):
+    assert not list(sealed(text))
+
+
+def test_a_list_of_numbers_is_one_text():
+    parts = [(number, Part(f"/a/{number}", str(number), Kind.NUMBER)) for number in range(5)]
+    parts += [(5, Part("/b/0", "1", Kind.NUMBER)), (6, Part("/c", "text"))]
+    assert list(lists(parts)) == [(0, "0,1,2,3,4")]
