@@ -212,14 +212,15 @@ def _mcp(node: Node, here: Path) -> dict[str, McpServer]:
             command=expect_texts(given["command"], f"{what}: command") if "command" in given else (),
             url=url,
             cwd=here / expect_text(given["cwd"], f"{what}: cwd") if "cwd" in given else None,
-            env=_texts(given["env"], f"{what}: env") if "env" in given else {},
+            env=_texts(given["env"], f"{what}: env", empty=True) if "env" in given else {},
             headers=_texts(given["headers"], f"{what}: headers") if "headers" in given else {},
         )
     return servers
 
 
-def _texts(node: Node, what: str) -> dict[str, str]:
-    return {name: expect_text(value, f"{what}: {name}") for name, value in expect_map(node, what).items()}
+def _texts(node: Node, what: str, *, empty: bool = False) -> dict[str, str]:
+    """Return texts by name; a variable that is set to nothing is not one that is missing, so those may be `empty`."""
+    return {name: expect_text(value, f"{what}: {name}", empty=empty) for name, value in expect_map(node, what).items()}
 
 
 def _address(node: Node, what: str) -> Address:

@@ -257,12 +257,12 @@ def expect_list(node: Node, what: str) -> tuple[Node, ...]:
     return node.items
 
 
-def expect_text(node: Node, what: str) -> str:
-    """Return a text that is not empty."""
+def expect_text(node: Node, what: str, *, empty: bool = False) -> str:
+    """Return a text; one that is `empty`, or holds only blanks, where that may be."""
     if not isinstance(node, Scalar) or not isinstance(node.value, str):
         hint = "; put it in quotes" if isinstance(node, Scalar) and node.value is not None else ""
         fail(node, f"{what}: expected a text, got {kind(node)}{hint}")
-    if not node.value.strip():
+    if not empty and not node.value.strip():
         fail(node, f"{what}: expected a text, got an empty one")
     return node.value
 

@@ -124,12 +124,12 @@ policy: p.yaml
 listen: {http: "127.0.0.1:8080", mcp: "127.0.0.1:0"}
 mcp:
   servers:
-    files: {command: [npx, some-server], cwd: work, env: {KEY: hidden-value}}
+    files: {command: [npx, some-server], cwd: work, env: {KEY: hidden-value, NONE: ""}}
     crm: {url: "https://mcp.crm.example/mcp", headers: {Authorization: Bearer hidden-value}}
 """)
     assert given.mcp == Address("127.0.0.1", 0)
     assert given.servers == {
-        "files": McpServer("files", ("npx", "some-server"), cwd=Path("/etc/dlp/work"), env={"KEY": "hidden-value"}),
+        "files": McpServer("files", ("npx", "some-server"), cwd=Path("/etc/dlp/work"), env={"KEY": "hidden-value", "NONE": ""}),
         "crm": McpServer("crm", url="https://mcp.crm.example/mcp", headers={"Authorization": "Bearer hidden-value"}),
     }
     assert "hidden-value" not in repr(given)
