@@ -129,7 +129,9 @@ mcp:
 """)
     assert given.mcp == Address("127.0.0.1", 0)
     assert given.servers == {
-        "files": McpServer("files", ("npx", "some-server"), cwd=Path("/etc/dlp/work"), env={"KEY": "hidden-value", "NONE": ""}),
+        "files": McpServer(
+            "files", ("npx", "some-server"), cwd=Path("/etc/dlp/work"), env={"KEY": "hidden-value", "NONE": ""}
+        ),
         "crm": McpServer("crm", url="https://mcp.crm.example/mcp", headers={"Authorization": "Bearer hidden-value"}),
     }
     assert "hidden-value" not in repr(given)

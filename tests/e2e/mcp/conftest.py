@@ -95,7 +95,7 @@ def running_gateway(
     (folder / "state" / "cache").symlink_to(_COMPILED[0])
     (folder / "policy.yaml").write_text(policy, encoding="utf-8")
     config.write_text(json.dumps(settings), encoding="utf-8")
-    made = subprocess.run([DLP, "init", str(folder)], capture_output=True, text=True, check=False)  # noqa: S603 - ours
+    made = subprocess.run([DLP, "init", str(folder)], capture_output=True, text=True, check=False)  # noqa: S603 - our own
     assert made.returncode == 0, made.stderr
     with opened(config) as state:
         session, secret = state.sessions.open("bot", "", {})
