@@ -167,7 +167,8 @@ def _value(kind: str, chance: random.Random) -> str:  # noqa: C901, PLR0911, PLR
                 f"{day:02}/{month:02}/{year}", f"{year}-{month:02}-{day:02}", f"{day} {_MONTHS[month - 1]} {year}",
                 f"{_MONTHS[month - 1][:3]} {day}, {year}", f"{day}-{_MONTHS[month - 1][:3]}-{year}", f"{day}.{month}.{year}",
             ))  # fmt: skip
-    return str(number(10**5, 10**8))  # an order, a case: nobody's
+        case _:
+            return str(number(10**5, 10**8))  # an order, a case: nobody's
 
 
 def _card(chance: random.Random) -> str:
