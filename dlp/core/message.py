@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 type Fact = str | int | float | bool | tuple[str, ...]
 """A typed statement about a message or a session that rules can use."""
@@ -152,14 +152,47 @@ class Endpoint:
         return self.operation if self.operation in (MCP_METHODS if self.protocol == "mcp" else _METHODS) else "*"
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One way to write a stand-in for a value: a text, or a number that is written so."""
+
+    text: str
+    number: bool = False
+
+
+class Shape(Protocol):
+    """What one place in a message admits, as whoever reads it checks."""
+
+    @property
+    def key(self) -> str:
+        """What stands for it: shapes of equal keys admit the same."""
+        ...
+
+    def around(self, text: str, *, number: bool) -> "Shape | None":
+        """Return the shape that a stand-in for what stands there must have; None where even that is not admitted."""
+        ...
+
+    def admits(self, text: str, *, number: bool = False) -> bool:
+        """Return whether a text is admitted, or the number that is written so."""
+        ...
+
+    def form(self, seed: int, *, number: bool) -> Form | None:
+        """Return a stand-in chosen by a number of 512 bits, of the type asked for; None where none is to be had."""
+        ...
+
+
 @dataclass(frozen=True)
 class Message:
-    """One thing crossing the wall. `facts` are what its adapter states of it; nobody else can state the same."""
+    """One thing crossing the wall. `facts` are what its adapter states of it; nobody else can state the same.
+
+    `shape`, where it is not None, gives what the place at a part's path admits, None where it admits anything.
+    """
 
     direction: Direction
     endpoint: Endpoint
     blocks: tuple[Block, ...]
     facts: Facts = field(default_factory=dict, repr=False)
+    shape: Callable[[str], Shape | None] | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:

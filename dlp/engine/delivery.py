@@ -4,11 +4,11 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
-from dlp.core.edit import Edit
+from dlp.core.edit import Edit, apply_edits
 from dlp.core.errors import PolicyError
 from dlp.core.finding import Finding
 from dlp.core.label import DERIVED, OPAQUE, RAW, TOKENISED, DataClass, Label, State
-from dlp.core.message import Kind, Part
+from dlp.core.message import Form, Kind, Part, Shape
 from dlp.core.policy import Decision, Flow, Policy, Verdict, carries_of, facts_of, fields_of, sink_of, source_of
 from dlp.core.token import escapes, lookalikes
 from dlp.engine import combining, rewriting, tracing
@@ -16,7 +16,7 @@ from dlp.engine.encodings import decodings
 from dlp.engine.lookup import IN_PLACE
 from dlp.engine.matching import whole_only
 from dlp.engine.tracing import BY_TOKEN
-from dlp.engine.vault import Origin, Vault
+from dlp.engine.vault import Known, Origin, Vault
 from dlp.engine.work import Work
 from dlp.hooks.host import Host
 
@@ -96,7 +96,8 @@ class Delivery:
                 if whole_only(known.text):
                     exposed.append(_sent_mark(upstream, known.token))
                 work.counts["resolved"] += 1
-                edits.append(Edit(part, start, end, known.text, number=whole and known.number))
+                is_number = known.number or work.parts[part].kind is Kind.NUMBER  # a token that is one stands for one
+                edits.append(Edit(part, start, end, known.text, number=whole and is_number))
         work.past.ledger.mark("sent", sent)
         work.past.ledger.mark("exposed", exposed)
         self._hold_course(work, edits)
@@ -162,6 +163,8 @@ class Delivery:
         hidden = [span for span in spans if span.transform == "tokenize"]
         spans += rewriting.repetitions(work.looked_at, hidden, [_text(work.parts, span) for span in hidden])
         edits = [self._rewrite(work, span, in_part) for span in spans]
+        if work.message.shape is not None:
+            edits = self._fitted(work, work.message.shape, spans, edits)
         if rewriting.leftovers(work.parts, edits, [(span.part, _text(work.parts, span)) for span in spans]):
             raise PolicyError("an edited part still holds the value that was to be replaced")
         edits += self._escape(work, spans)
@@ -177,6 +180,59 @@ class Delivery:
             ],
         )
         return edits
+
+    def _fitted(
+        self,
+        work: Work,
+        shape_of: Callable[[str], Shape | None],
+        spans: Sequence[rewriting.Span],
+        edits: Sequence[Edit],
+    ) -> list[Edit]:
+        """Return the edits with tokens written as the places admit where they stand, and alike wherever they do.
+
+        A text that may not hold a token as a part of it becomes a token as a whole.
+
+        Raises:
+            PolicyError: a place admits no token.
+
+        """
+        in_part: dict[int, list[int]] = {}
+        for at, span in enumerate(spans):
+            in_part.setdefault(span.part, []).append(at)
+        fitted: dict[int, list[Edit]] = {}
+        forms: dict[str, list[Form]] = {}
+        for number, inside in in_part.items():
+            part = work.parts[number]
+            shape = shape_of(part.path) if part.kind in (Kind.TEXT, Kind.NUMBER) else None
+            given = [edits[at] for at in inside]
+            is_number = part.kind is Kind.NUMBER
+            around = None if shape is None else shape.around(part.text, number=is_number)
+            if (
+                around is None
+                or any(spans[at].transform != "tokenize" for at in inside)
+                or around.admits(apply_edits(part.text, given))
+            ):
+                continue
+            known = self._hidden_whole(work, [spans[at] for at in inside])
+            made = (form for form in forms.get(known.text, ()) if around.admits(form.text, number=form.number))
+            form = next(made, None) or work.past.vault.shaped(known, around, number=is_number)
+            forms.setdefault(known.text, []).append(form)
+            fitted[number] = [Edit(number, 0, len(part.text), form.text, number=form.number)]
+        rest = [
+            replace(edit, text=alike[0].text) if (alike := forms.get(_text(work.parts, span))) else edit
+            for span, edit in zip(spans, edits, strict=True)
+            if span.part not in fitted
+        ]
+        return [*rest, *(edit for made in fitted.values() for edit in made)]
+
+    def _hidden_whole(self, work: Work, spans: Sequence[rewriting.Span]) -> Known:
+        """Return the value that a whole part is, with a token, of all classes that are in it."""
+        span, part, vault = spans[0], work.parts[spans[0].part], work.past.vault
+        classes = {work.findings[number].data_class for one in spans for number in one.findings}
+        labels = {Label(data_class, TOKENISED, work.source) for data_class in classes}
+        origin, is_number = Origin(work.event, work.path(part), "tokenize"), part.kind is Kind.NUMBER
+        vault.tokenise(span.finding.data_class, part.text, number=is_number, labels=labels, origin=origin)
+        return vault.note(part.text, labels, origin, number=is_number)
 
     def _rewrite(self, work: Work, span: rewriting.Span, in_part: Mapping[int, Sequence[int]]) -> Edit:
         """Return the edit that keeps a span from entering as it is; record what it becomes."""
@@ -236,6 +292,11 @@ class Delivery:
                 inside = any(span.part == number and span.start < at <= span.end for span in spans)
                 if not own and not inside:
                     edits.append(Edit(number, at, at, "~"))
+        for _, part in work.looked_at:
+            for _, _, known in vault.forms_in(part.text):
+                if not ledger.marked("sent", _sent_mark(upstream, known.token)):
+                    # It cannot be escaped: its shape would be lost.
+                    raise PolicyError("an upstream gives a stand-in for a value that it was never given itself")
         if edits:
             ledger.mark("escaped", [b"yes"])
             work.counts["escaped"] += len(edits)

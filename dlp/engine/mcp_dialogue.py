@@ -6,13 +6,15 @@ judged as coming from what was asked. Longer than most modules because what is o
 answered is one state.
 """
 
+import functools
+import json
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from dlp.core.edit import Edit
 from dlp.core.errors import ParseError
-from dlp.core.message import Block, Direction, Endpoint, Facts, Message
+from dlp.core.message import Block, Direction, Endpoint, Facts, Message, Shape
 from dlp.core.outcome import Outcome, Refuse
 from dlp.core.policy import fields_of
 from dlp.engine.pins import Pin, Pins
@@ -33,6 +35,7 @@ from dlp.wire.jsonrpc import (
     split_batch,
 )
 from dlp.wire.mcp import VERSION_KEY, McpBody, Target, target_of
+from dlp.wire.output_schema import OutputSchema
 
 OUTBOUND, INBOUND = Direction.OUTBOUND, Direction.INBOUND
 
@@ -279,7 +282,10 @@ class Dialogue:
         if direction is INBOUND and rpc.sort is Sort.RESULT and request.rpc.method == "tools/list":
             written = yield from self._listing(request, rpc)
         else:
-            written = yield from self._judge(request.call, direction, request.target, rpc, beside, known={str(rpc.id)})
+            shape = self._shape(request, rpc) if direction is INBOUND else None
+            written = yield from self._judge(
+                request.call, direction, request.target, rpc, beside, known={str(rpc.id)}, shape=shape
+            )
         if asked.get(rpc.id) is not request:  # answered once already
             return ()
         if direction is INBOUND:
@@ -361,6 +367,7 @@ class Dialogue:
         facts: Facts | None = None,
         *,
         again: bool = False,
+        shape: Callable[[str], Shape | None] | None = None,
     ) -> Generator[Wait, Any, _Written | Refuse]:
         """Return the message as it may be delivered, or why it may not; `again` says that it may well come again."""
         body = McpBody(rpc, limit=self._limit, known=frozenset(known or ()), again=again)
@@ -368,7 +375,7 @@ class Dialogue:
         engine = self._engine()
         blocks = body.blocks if beside is None else (*body.blocks, *beside.blocks)
         stated = facts or self._facts(target)
-        run = engine.judge(call, Message(direction, endpoint, blocks, stated))
+        run = engine.judge(call, Message(direction, endpoint, blocks, stated, shape))
         try:
             wait = next(run)
         except StopIteration as end:
@@ -402,6 +409,13 @@ class Dialogue:
         """Return what the proxy itself states of a message about this target: what is known of the tool."""
         tool = target.path.removeprefix("/tools/")
         return NO_TOOL if tool == target.path else self._pins.facts(self.server, tool)
+
+    def _shape(self, request: Open, rpc: Rpc) -> Callable[[str], Shape | None] | None:
+        """Return what the result of a tool may hold, where the tool has said so; an error is checked by nobody."""
+        if request.rpc.method != "tools/call" or rpc.sort is not Sort.RESULT or rpc.body.get("isError") is True:
+            return None
+        returns = self._pins.returns(self.server, request.target.path.removeprefix("/tools/"))
+        return _output_schema(returns).shape if returns else None
 
     def _call(self) -> Call:
         return Call(self.session, self._trace()[0])
@@ -511,6 +525,11 @@ class Dialogue:
         token = request.rpc.meta.get("progressToken") if request is not None else None
         if isinstance(token, str | int):
             self._tokens.pop(token, None)
+
+
+@functools.lru_cache(maxsize=256)
+def _output_schema(returns: str) -> OutputSchema:
+    return OutputSchema(json.loads(returns))
 
 
 def _rest(run: Run, wait: Wait) -> Generator[Wait, Any, Outcome]:

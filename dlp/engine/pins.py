@@ -1,7 +1,8 @@
 """Tool definitions, pinned at first sight: what an MCP server told of its tools, in hashes, and what changed since.
 
 A definition is everything that a model may read of a tool: its name, title, description, schemas and annotations. What
-is kept of it is a hash for each member, the kinds of hidden text in it, and the hints that it gives; never a text.
+is kept of it is a hash for each member, the kinds of hidden text in it, and the hints that it gives; never a text but
+that of the schema of its results, which says how a token has to be written there.
 """
 
 import json
@@ -49,6 +50,7 @@ class Definition:
     members: Mapping[str, str]
     hidden: tuple[str, ...] = ()
     hints: Mapping[str, bool] = field(default_factory=dict)
+    returns: str = field(default="", repr=False)  # the `outputSchema`, in JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,9 @@ def define(tool: Mapping[str, object]) -> Definition:
     hidden = sorted(frozenset().union(*(hidden_in(text) for text in texts_in(read))))
     if not name.isascii():  # a letter of another script looks the same, and names another tool
         hidden.append("name")
-    return Definition(name, _hash(members), members, tuple(hidden), _hints(tool.get("annotations")))
+    returns = json.dumps(tool["outputSchema"]) if isinstance(tool.get("outputSchema"), dict) else ""
+    hints = _hints(tool.get("annotations"))
+    return Definition(name, _hash(members), members, tuple(hidden), hints, returns)
 
 
 def _hash(value: object) -> str:
@@ -153,6 +157,11 @@ class Pins:
     def facts(self, server: str, tool: str) -> dict[str, Fact]:
         """Return what rules may know of a tool that is called."""
         return facts_of(self.get(server, tool))
+
+    def returns(self, server: str, tool: str) -> str:
+        """Return the schema of what a tool returns, as JSON, as it was last seen; "" where there is none."""
+        last = self._known(server).last.get(tool)
+        return "" if last is None else last.returns
 
     def all(self) -> list[Pin]:
         """Return every pin, by server and name."""
@@ -253,12 +262,13 @@ def facts_of(pin: Pin | None) -> dict[str, Fact]:
 
 def _written(one: Definition) -> bytes:
     told = {"name": one.name, "digest": one.digest, "members": one.members, "hidden": one.hidden, "hints": one.hints}
-    return json.dumps(told).encode()
+    return json.dumps(told | ({"returns": one.returns} if one.returns else {})).encode()
 
 
 def _read(value: bytes) -> Definition:
     try:
         told = json.loads(value)
-        return Definition(str(told["name"]), str(told["digest"]), told["members"], tuple(told["hidden"]), told["hints"])
-    except (ValueError, KeyError, TypeError) as error:
+        name, digest, returns = (str(told.get(key, "")) for key in ("name", "digest", "returns"))
+        return Definition(name, digest, told["members"], tuple(told["hidden"]), told["hints"], returns)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StoreError("the pins of MCP tools cannot be read; see to the store with `dlp doctor`") from error

@@ -36,7 +36,7 @@ from dlp.core.policy import (
     source_of,
 )
 from dlp.core.ports import AuditEntry, Clock, Random, Store
-from dlp.core.token import TOKEN, lookalikes
+from dlp.core.token import lookalikes
 from dlp.engine import combining, telling, tracing
 from dlp.engine.approvals import Answer, Approvals
 from dlp.engine.budget import Budget, Over
@@ -837,7 +837,8 @@ def _declared(specs: Sequence[FactSpec], message: Message, past: Past) -> dict[s
     hidden = {
         part.path
         for part in message.parts
-        if any(past.vault.of_token(token) for _, token in lookalikes(part.text) if token)
+        if next(past.vault.tokens_in(part.text), None) is not None
+        or any(past.vault.of_token(token) for _, token in lookalikes(part.text) if token)
     }
     return read_facts([spec for spec in specs if spec.path not in hidden], message.parts)
 
@@ -908,7 +909,8 @@ def _says_more(text: str, finding: Finding, whole: Sequence[Finding]) -> bool:
 
 def _without_tokens(part: Part, vault: Vault) -> Part:
     """Return a part with the session's own tokens blanked out, so that no classifier takes one for a name."""
-    if "[" not in part.text or not vault.tokens:
-        return part
-    text = TOKEN.sub(lambda m: "\0" * len(m.group()) if vault.of_token(m.group()) else m.group(), part.text)
-    return part if text == part.text else replace(part, text=text)
+    out, done = list[str](), 0
+    for start, end, _ in vault.tokens_in(part.text):
+        out += (part.text[done:start], "\0" * (end - start))
+        done = end
+    return replace(part, text="".join([*out, part.text[done:]])) if out else part

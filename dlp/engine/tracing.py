@@ -12,7 +12,7 @@ from dlp.core.finding import Finding
 from dlp.core.label import DERIVED, OPAQUE, RAW, TOKENISED, DataClass, Label, State, Tracking
 from dlp.core.message import Block, Kind, Message, Part
 from dlp.core.policy import Flow, Policy, Route
-from dlp.core.token import TOKEN, escapes, unescaped
+from dlp.core.token import escapes, unescaped
 from dlp.engine import alphabets, pieces
 from dlp.engine.encodings import MAX_DECODED, Decoding, coded, decodings, glimpse, readable, telling, tells, views
 from dlp.engine.folding import skeleton
@@ -75,6 +75,7 @@ def plain(block: Block, past: Past, *, guarded: bool) -> bool:
         or b"xn--" in surface
         or _BRACKET.search(surface)
         or _PERCENT.search(surface)
+        or past.vault.shows_form(surface)
     ):
         return False
     index = past.index
@@ -290,11 +291,8 @@ def _seen(texts: Sequence[str], past: Past) -> Iterator[tuple[int, int, int, Kno
 
 def _own_tokens(texts: Sequence[str], past: Past) -> Iterator[tuple[int, int, int, Known, State, str]]:
     for at, text in enumerate(texts):
-        if "[" in text:
-            for match in TOKEN.finditer(text):
-                known = past.vault.of_token(match.group())
-                if known is not None:
-                    yield at, match.start(), match.end(), known, TOKENISED, "exact"
+        for start, end, known in past.vault.tokens_in(text):
+            yield at, start, end, known, TOKENISED, "exact"
 
 
 def _labelled(part: int, start: int, end: int, known: Known, state: State, form: str) -> Iterator[Sighting]:

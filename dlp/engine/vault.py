@@ -1,20 +1,26 @@
 """What a session has hidden, and which values it has seen in the clear: values, their tokens and their labels."""
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 import orjson
 
-from dlp.core.errors import StoreError
+from dlp.core.errors import PolicyError, StoreError
 from dlp.core.label import TOKENISED, DataClass, Label, State
+from dlp.core.message import Form, Shape
 from dlp.core.ports import Store
-from dlp.core.token import write_token
+from dlp.core.token import TOKEN, lookalikes, write_token
 from dlp.engine.keys import Seal
 
 KINDS = "kinds"
 """The set of words that a session's tokens are written with."""
 _LABEL_FIELDS = 3
+_ATTEMPTS = 16
+_SHORTEST_RUN = 3
+_WORD = re.compile(r"[A-Za-z0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +37,17 @@ _NOWHERE = Origin()
 
 @dataclass(slots=True)
 class Known:
-    """A value that this session knows. `token` is "" while it was only seen in the clear; then it may get one later."""
+    """A value that this session knows. `token` is "" while it was only seen in the clear; then it may get one later.
+
+    `forms` are the other ways in which its token is written, each with what stands for the shape that asked for it.
+    """
 
     text: str = field(repr=False)
     number: bool
     origin: Origin
     token: str = ""
     labels: frozenset[Label] = frozenset()
+    forms: tuple[tuple[str, Form], ...] = ()
 
     @property
     def hidden(self) -> bool:
@@ -60,6 +70,8 @@ class Vault:
         self._known: dict[bytes, Known] = {}
         self._by_text: dict[str, Known] = {}
         self._by_token: dict[str, Known] = {}
+        self._by_form: dict[str, Known] = {}
+        self._by_word: dict[str, tuple[str, ...]] = {}  # the longest word of a form → the forms that have it
         self._stamp: object = None
         self.listed: list[Known] = []  # oldest first
         self.fresh: list[Known] = []  # values that an index of them has not taken up yet; `matching` empties it
@@ -83,6 +95,8 @@ class Vault:
             key, _, label = member.partition(b"\n")
             known = self._entry(bytes.fromhex(key.decode()))
             known.labels |= {_read_label(label)}
+        for _, sealed in self._store.items(self._scope, "form"):
+            self._take_form(sealed)
         self._stamp = stamp
         return anew
 
@@ -91,6 +105,8 @@ class Vault:
         self._known.clear()
         self._by_text.clear()
         self._by_token.clear()
+        self._by_form.clear()
+        self._by_word.clear()
         self.listed.clear()
         self.fresh.clear()
         self._stamp = None
@@ -141,11 +157,64 @@ class Vault:
 
     def adopt(self, known: Known) -> None:
         """Write down what another session knew of a value, its token included: they share a workspace."""
-        self._put(known.text, known.token, known.labels, number=known.number, origin=known.origin)
+        taken = self._put(known.text, known.token, known.labels, number=known.number, origin=known.origin)
+        for shape, form in known.forms:
+            self._put_form(taken, shape, form)
+
+    def shaped(self, known: Known, shape: Shape, *, number: bool) -> Form:
+        """Return a value's token as it is written where only `shape` is admitted, the same one for the same shape.
+
+        It is one that nobody outside can guess, and neither a value that the session knows nor any other token.
+
+        Raises:
+            PolicyError: there is no such form, or too few of them.
+
+        """
+        name = f"{sha256(shape.key.encode()).hexdigest()[:32]} {number}"
+        given = next((form for shape_, form in known.forms if shape_ == name), None)
+        if given is not None:
+            return given
+        for attempt in range(_ATTEMPTS):
+            seed = b"".join(self._seal.digest(b"form", f"{attempt} {half} {name} {known.text}") for half in "ab")
+            form = shape.form(int.from_bytes(seed), number=number)
+            if form is not None and self._is_free(form.text, known.text):
+                kept = self._put_form(known, name, form)
+                if kept is not None:
+                    return kept
+        raise PolicyError("a value had to become a token in a place whose schema admits no stand-in for it")
 
     def of_token(self, token: str) -> Known | None:
-        """Return the value behind one of this session's own tokens."""
-        return self._by_token.get(token)
+        """Return the value behind one of this session's own tokens, however it is written."""
+        return self._by_token.get(token) or self._by_form.get(token)
+
+    def tokens_in(self, text: str) -> Iterator[tuple[int, int, Known]]:
+        """Give where this session's own tokens stand in a text, however they are written: start, end, value."""
+        if "[" in text and self._by_token:
+            for match in TOKEN.finditer(text):
+                known = self._by_token.get(match.group())
+                if known is not None:
+                    yield match.start(), match.end(), known
+        yield from self.forms_in(text)
+
+    def shows_form(self, surface: bytes) -> bool:
+        """Return whether one of them may stand in what is written so."""
+        return bool(self._by_word) and next(self.forms_in(surface.decode("utf-8", "replace")), None) is not None
+
+    def forms_in(self, text: str) -> Iterator[tuple[int, int, Known]]:
+        """Give where tokens stand that are written as a schema wants them; only as words of their own are they ones."""
+        if not self._by_word:
+            return
+        done = 0
+        forms = sorted(
+            {form for word in set(_WORD.findall(text)) if word in self._by_word for form in self._by_word[word]},
+            key=len,
+            reverse=True,
+        )
+        found = sorted((at, -len(form), form) for form in forms for at in _places(form, text))
+        for start, _, form in found:
+            if start >= done:
+                done = start + len(form)
+                yield start, done, self._by_form[form]
 
     def of_text(self, text: str) -> Known | None:
         """Return what is known of exactly this value."""
@@ -199,6 +268,49 @@ class Vault:
     def _give(self, known: Known, token: str) -> None:
         known.token = token
         self._by_token[token] = known
+
+    def _is_free(self, form: str, value: str) -> bool:
+        """Return whether nobody could take a form for anything else."""
+        return (
+            len(_longest_word(form)) >= _SHORTEST_RUN
+            and form not in self._by_text
+            and value.casefold() not in form.casefold()
+            and not lookalikes(form)
+            and next(self.tokens_in(form), None) is None
+        )
+
+    def _put_form(self, known: Known, shape: str, form: Form) -> Form | None:
+        """Write a form down; return the one that another worker wrote before, if so, and None if it is another's."""
+        owner = self._store.put(self._scope, "form of", self._key(form.text), self._key(known.text))
+        if owner != self._key(known.text):
+            return None
+        row = self._seal.digest(b"form", f"{shape} {known.text}")
+        sealed = self._seal.seal(orjson.dumps([known.text, shape, form.text, form.number]), b"form")
+        return self._take_form(self._store.put(self._scope, "form", row, sealed))
+
+    def _take_form(self, sealed: bytes) -> Form:
+        text, shape, written, number = orjson.loads(self._seal.open(sealed, b"form"))
+        known, form = self._entry(self._key(text)), Form(written, number)
+        if written not in self._by_form:
+            known.forms += ((shape, form),)
+            self._by_form[written] = known
+            word = _longest_word(written)
+            self._by_word[word] = (*self._by_word.get(word, ()), written)
+        return form
+
+
+def _longest_word(text: str) -> str:
+    return max(_WORD.findall(text), key=len, default="")
+
+
+def _places(form: str, text: str) -> Iterator[int]:
+    """Give where a form stands in a text as a word of its own."""
+    at = text.find(form)
+    while at >= 0:
+        around = text[at - 1 : at] + text[at + len(form) : at + len(form) + 1]
+        if not any(sign.isalnum() for sign in around):
+            yield at
+        at = text.find(form, at + 1)
 
 
 def _write_label(label: Label) -> bytes:
