@@ -28,7 +28,7 @@ from cryptography.x509.oid import NameOID
 from dlp.bench.load import HOST, Way
 from dlp.core.errors import ConfigError
 
-_START = 30.0  # seconds that a process may take before the run is given up
+_START = 120.0  # seconds that a process may take before the run is given up
 DLP = (sys.executable, "-m", "dlp.cli.main")
 _MITMDUMP = (sys.executable, "-c", "from mitmproxy.tools.main import mitmdump; mitmdump()")
 _TICKS = os.sysconf("SC_CLK_TCK")
