@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import hyperscan
+import numpy as np
 
 from dlp.core.message import Part
 from dlp.core.ports import Hit, Pattern
@@ -42,14 +43,21 @@ _FORMAT = b"dlp-scan-2"
 _FOREIGN = re.compile(r"\[[^\]]*\[[:.=]|\\\{,|\\N|\(\?[a-zA-Z]*[aLu]")
 _BEYOND = re.compile(r"\\x\{|\\x[89a-fA-F]|\\[pP]")
 _CONTINUATIONS = bytes(range(0x80, 0xC0))  # the bytes of UTF-8 that begin no character
+_DIGITS = bytes(byte in b"0123456789\xd9\xdb\xdf\xe0\xe1\xea\xef\xf0" for byte in range(256))
+"""Translates to 1 what may begin a digit of any script in UTF-8, and all else to 0."""
 # DOTALL only adds matches. PREFILTER lets everything through that Hyperscan cannot decide, such as a lookbehind.
 _FLAGS = hyperscan.HS_FLAG_DOTALL | hyperscan.HS_FLAG_PREFILTER
 _UNICODE = hyperscan.HS_FLAG_UTF8 | hyperscan.HS_FLAG_UCP
+_ONCE = hyperscan.HS_FLAG_SINGLEMATCH
 
 SHORT = 2000
 """Texts up to this many characters are short: where in them a pattern matches need not be known."""
 
 _NAMES, _LONGEST_NAME, _LONGEST_WORD = 8192, 200, 24
+
+_GLANCED_FROM = 64 * 1024  # bytes of a surface; below, two scans cost more than one
+_NEAR = 48  # characters: patterns that need a digit and are no longer are looked for around digits only
+_MOSTLY = 2  # where more than one in so many bytes is near a digit, a scan of all of them costs less
 
 
 class Scanner:
@@ -96,6 +104,11 @@ class Scanner:
             for number, (plugin, pattern) in enumerate(owners)
         ]
         self._reasons.append(True)
+        # A large text is looked through for most patterns around its digits only, for these everywhere in it, and for
+        # what is a reason beside another alone where that other was seen.
+        alone = {number for number in range(odd) if self._reasons[number]}
+        self._far = frozenset(number for number in alone if not _is_near_digits(owners[number][1])) | {odd}
+        self._lifting = frozenset[int]().union(*(r for r in self._reasons if not isinstance(r, bool))) - alone
         self.always = any(self._reasons[number] is True for number in self._anywhere)
         self.slow = any(pattern.slow for (_, pattern), is_asked in zip(owners, asked, strict=True) if is_asked)
 
@@ -106,22 +119,23 @@ class Scanner:
         """
         if self.always:
             return True
-        reasons = self._reasons
         seen: list[int] = []
+        reasons = self._reasons
 
         def note(pattern: int, _start: int, _end: int, _flags: int, _context: object) -> bool:
             seen.append(pattern)
             return reasons[pattern] is True  # True ends the scan
 
-        try:
-            database = self._compiled.once(surface)
-            if apart:
-                scratch = self._compiled.scratch_apart(database)
-                database.scan(surface, match_event_handler=note, scratch=scratch)
-            else:
-                database.scan(surface, match_event_handler=note)
-        except hyperscan.ScanTerminated:
+        compiled = self._compiled
+        near = _near_digits(surface) if len(surface) > _GLANCED_FROM else None
+        if near is None:
+            surfaces = [(compiled.once(surface), surface)]
+        else:
+            surfaces = [(compiled.some(self._far, surface), surface), (compiled.once(near), near)]
+        if any(compiled.run(database, given, note, apart=apart) for database, given in surfaces):
             return True
+        if near is not None and any(reasons[number] for number in seen):
+            compiled.run(compiled.some(self._lifting, surface), surface, note, apart=apart)
         together = {*seen, *self._anywhere}
         return any(
             not together.isdisjoint(reason) for number in together if not isinstance(reason := reasons[number], bool)
@@ -250,9 +264,40 @@ class _Compiled:
         ascii_ = [one for one in ascii_ if one[0] in numbers]
         self._ascii_all, own = _database(ascii_, 0, cache)
         ascii_ = [one for one in ascii_ if one[0] in own]
-        self._ascii_once, numbers = _database(ascii_, hyperscan.HS_FLAG_SINGLEMATCH, cache)
+        self._ascii_once, numbers = _database(ascii_, _ONCE, cache)
         self.numbers = numbers - {odd}
+        self._compiled = numbers
+        self._told, self._told_ascii, self._cache = unicode, ascii_, cache
+        self._some: dict[tuple[frozenset[int], bool], hyperscan.Database] = {}
         self._apart: dict[int, hyperscan.Scratch] = {}
+
+    def run(
+        self,
+        database: hyperscan.Database,
+        surface: bytes,
+        note: Callable[[int, int, int, int, object], bool],
+        *,
+        apart: bool,
+    ) -> bool:
+        """Scan, in the memory of the other thread if `apart`; return whether `note` ended it."""
+        try:
+            if apart:
+                database.scan(surface, match_event_handler=note, scratch=self.scratch_apart(database))
+            else:
+                database.scan(surface, match_event_handler=note)
+        except hyperscan.ScanTerminated:
+            return True
+        return False
+
+    def some(self, numbers: frozenset[int], surface: bytes) -> hyperscan.Database:
+        """Return what reports some of the patterns, each at most once; it is built when first asked for."""
+        is_ascii = surface.isascii()
+        kept = self._some.get((numbers, is_ascii))
+        if kept is None:
+            told = self._told_ascii if is_ascii else self._told
+            wanted = [one for one in told if one[0] in numbers and one[0] in self._compiled]
+            kept = self._some[numbers, is_ascii] = _database(wanted, _ONCE, self._cache)[0]
+        return kept
 
     def once(self, surface: bytes) -> hyperscan.Database:
         """Return what reports each pattern at most once, as far as the text is ASCII."""
@@ -268,6 +313,60 @@ class _Compiled:
     def all(self, surface: bytes) -> hyperscan.Database:
         """Return what reports every end of every match."""
         return self._ascii_all if surface.isascii() else self._all
+
+
+def _is_near_digits(pattern: Pattern) -> bool:
+    """Say whether all that the pattern matches holds a digit and is short."""
+    if _translated(pattern) is None:
+        return False
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tree = _parser.parse(pattern.expression, re.IGNORECASE if pattern.ignore_case else 0)
+    return bool(tree.getwidth()[1] <= _NEAR) and _needs_digit(tree)
+
+
+def _needs_digit(tree: Any) -> bool:
+    """Return whether whatever a parsed expression matches holds a digit."""
+    return any(_is_digit(operation, argument) for operation, argument in tree)
+
+
+def _is_digit(operation: Any, argument: Any) -> bool:
+    if operation is _parser.LITERAL:
+        found = ord("0") <= argument <= ord("9")
+    elif operation is _parser.IN:
+        found = all(_is_digits(*each) for each in argument)
+    elif operation is _parser.BRANCH:
+        found = all(map(_needs_digit, argument[1]))
+    elif operation in (_parser.MAX_REPEAT, _parser.MIN_REPEAT, _parser.POSSESSIVE_REPEAT):
+        found = argument[0] > 0 and _needs_digit(argument[2])
+    elif operation is _parser.SUBPATTERN:
+        found = _needs_digit(argument[-1])
+    else:
+        found = operation is _parser.ATOMIC_GROUP and _needs_digit(argument)
+    return bool(found)
+
+
+def _is_digits(operation: Any, argument: Any) -> bool:
+    r"""Say whether one member of a class names digits alone; `\d` names those of other scripts as well."""
+    if operation is _parser.RANGE:
+        return bool(ord("0") <= argument[0] <= argument[1] <= ord("9"))
+    return (operation is _parser.CATEGORY and argument is _parser.CATEGORY_DIGIT) or (
+        operation is _parser.LITERAL and _is_digit(operation, argument)
+    )
+
+
+def _near_digits(surface: bytes) -> bytes | None:
+    """Return what stands around the digits of a text, with a line end between; None where that is most of it."""
+    found = np.flatnonzero(np.frombuffer(surface.translate(_DIGITS), dtype=np.uint8))
+    if not len(found):
+        return b""
+    reach = (_NEAR + 2) * (1 if surface.isascii() else 4)  # and what stands beside a match: it may have to be no word
+    last = np.flatnonzero(np.diff(found) > 2 * reach)
+    starts = np.maximum(found[np.concatenate(([0], last + 1))] - reach, 0)
+    ends = np.minimum(found[np.concatenate((last, [len(found) - 1]))] + reach, len(surface))
+    if int((ends - starts).sum()) * _MOSTLY > len(surface):
+        return None
+    return b"\n".join([surface[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)])
 
 
 def _is_ascii(expression: str) -> bool:

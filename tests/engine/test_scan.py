@@ -1,5 +1,6 @@
 import re
 import sys
+import unicodedata
 from pathlib import Path
 
 import hyperscan
@@ -90,6 +91,49 @@ def test_a_surface_in_which_nothing_is_seen_has_no_match_in_any_part(given_texts
     surface = ('{"k":"' + '","'.join(given_texts) + '"}').encode()
     if not SURFACES.scan(surface):
         assert not any(COMPILED[one.name].search(text) for one in SEEN for text in given_texts)
+
+
+LIFTED = [
+    *(one for one in SEEN if one.name != "digits"),
+    Pattern("digits", r"\b\d{2,9}\b", alone=None, lifted_by=("lifts", "word")),
+    Pattern("grouped", r"\b(?:\d{2}-){1,3}\d|[0-9](?i:a|b)|(?>[0-9])x", alone=None, lifted_by=("lifts",)),
+    Pattern("lifts", "s s", alone=None),
+]
+ENOUGH: list[set[str]] = [set(), {"word", "behind"}, {"again", "lazy", "space"}]
+LIFTING = [Scanner({"p": LIFTED}, enough=lambda pattern, names=names: pattern.name in names) for names in ENOUGH]
+filled = st.lists(texts | st.integers(1, 300).map(lambda count: "w " * count), max_size=6).map("".join)
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=400, deadline=None)
+@given(filled, st.sampled_from(LIFTING))
+def test_a_large_text_is_looked_through_faster_with_the_same_answer(text: str, scanner: Scanner):
+    if "\ud800" in text:
+        return
+    plainly = scanner.scan(text.encode())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subject, "_GLANCED_FROM", -1)
+        assert scanner.scan(text.encode()) >= plainly
+        if text.isascii():
+            assert scanner.scan(text.encode()) == plainly
+
+
+def test_no_digit_of_any_script_is_overlooked_in_a_large_text():
+    digits = [chr(code) for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code)) == "Nd"]
+    assert len(digits) > 600
+    assert all(each.encode()[0] in {byte for byte, is_one in enumerate(subject._DIGITS) if is_one} for each in digits)
+
+
+@pytest.mark.parametrize("expression", [r"\d", "[0-9]x", "1|[2-4]", r"x?(?P<n>\d){1,40}", r"a{2}(?:b|cd)\d", r"(?>\d)"])
+def test_an_expression_is_known_to_need_a_digit(expression: str):
+    assert subject._is_near_digits(Pattern("p", expression))
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["x", "[^0-9]", r"\D", r"[\da]", "[0-9a-f]", r"(?:1|a)", r"\d*x", r"(?=1)x", r"(?<!\d)x", r"\d+", ".1{60}", "("],
+)
+def test_an_expression_may_match_without_a_digit_or_far_from_it(expression: str):
+    assert not subject._is_near_digits(Pattern("p", expression))
 
 
 def test_hyperscan_and_python_agree_on_all_of_unicode_but_the_odd_characters():
