@@ -58,12 +58,13 @@ from dlp.adapters.http_stream import (
     windows_half,
 )
 from dlp.adapters.http_target import DEFAULT_PORTS, bracketed, text
+from dlp.adapters.mcp_seen import Seen, Watched
 from dlp.adapters.mcp_through import Relay, Through
 from dlp.adapters.resolver import Barred, Pinned, Resolution
 from dlp.config import Limits
 from dlp.core.edit import Edit
 from dlp.core.errors import ParseError
-from dlp.core.message import Direction, Endpoint, Message
+from dlp.core.message import Direction, Endpoint, Facts, Message
 from dlp.core.outcome import Outcome, Refuse
 from dlp.core.policy import decoded_path, facts_of, fields_of
 from dlp.engine.pipeline import Engine, Run, Wait
@@ -74,6 +75,7 @@ from dlp.wire import head as wire_head
 from dlp.wire.graphql_text import Aliases, asked
 from dlp.wire.limits import TooLarge
 from dlp.wire.repair import repair_headers
+from dlp.wire.sse import write_event
 from dlp.wire.websocket import Side as WebSocketSide
 
 OUTBOUND, INBOUND = Direction.OUTBOUND, Direction.INBOUND
@@ -206,6 +208,7 @@ class Exchange(Layer):
         self._server: Connection | None = None
         self._call: Call | None = None
         self._upstream = ""
+        self._mcp: Seen | None = None  # what the request says, where that is MCP
         self._out: Half | None = None  # how the request goes on, where it does message by message
         self._in: Half | None = None
         self._out_ended = self._unsent = False
@@ -269,7 +272,7 @@ class Exchange(Layer):
         elif self.stage is Stage.RESPONSE:
             self._buffer += event.data
             if len(self._buffer) > self._shell.limits.body:
-                if self._has_fields():
+                if self._has_fields() or self._mcp is not None:
                     yield from self._object(objections.TOO_LARGE)
                     return
                 data, self._buffer = bytes(self._buffer), bytearray()
@@ -428,7 +431,7 @@ class Exchange(Layer):
         except TooLarge:
             yield from self._object(objections.TOO_LARGE)
             return
-        message = Message(OUTBOUND, self._endpoint, (*heading.blocks, content.block))
+        message = Message(OUTBOUND, self._endpoint, (*heading.blocks, content.block), self._see_mcp(raw))
         if self._has_fields():  # which are named as they are, whatever a query calls them
             self._aliases = asked(message.parts)
         outcome = yield from self._judge(message)
@@ -439,6 +442,13 @@ class Exchange(Layer):
             target, data.headers.fields, raw = _write(heading, content, raw, outcome.edits)
             data.path = target.encode("latin-1")
         yield from self._forward(raw)
+
+    def _see_mcp(self, raw: bytes) -> Facts:
+        """Note whether the request is MCP, to a server that the settings do not name; return what is known of it."""
+        if self._shell.mcp is not None:
+            fields, coding = self.request.data.headers.fields, self._head.content_encoding
+            self._mcp = self._shell.mcp.elsewhere.read(self._endpoint, fields, raw, coding)
+        return {} if self._mcp is None else self._mcp.facts
 
     def _relay_mcp(self, relay: Relay, raw: bytes) -> CommandGenerator[None]:
         """Have a request served as one of MCP, and give the answer on as it comes."""
@@ -474,6 +484,14 @@ class Exchange(Layer):
         return bool(fields_of(self._shell.engine.policy, self._endpoint))
 
     def _judge(self, message: Message, *, streaming: bool = False) -> Generator[commands.Command, Any, Outcome]:
+        """Have a message judged, and what MCP adds to it."""
+        outcome = yield from self._judge_one(message, streaming=streaming)
+        while not isinstance(outcome, Refuse) and self._mcp is not None and (more := self._mcp.take()) is not None:
+            other = yield from self._judge_one(more, streaming=streaming)
+            outcome = other if isinstance(other, Refuse) else outcome
+        return outcome
+
+    def _judge_one(self, message: Message, *, streaming: bool) -> Generator[commands.Command, Any, Outcome]:
         """Have a message judged, waiting only where the engine waits."""
         assert self._call is not None  # noqa: S101 - set before any way here
         run = self._shell.engine.judge(self._call, message)
@@ -564,7 +582,7 @@ class Exchange(Layer):
         switched = data.status_code == status_codes.SWITCHING
         if switched and not self._may_switch(fields):
             objection = objections.SWITCHED
-        elif objection is None and large and self._has_fields():
+        elif objection is None and large and (self._has_fields() or self._mcp is not None):
             objection = objections.TOO_LARGE
         elif objection is None and self._is_piece(data) and self._has_fields():
             objection = objections.PIECE
@@ -576,6 +594,8 @@ class Exchange(Layer):
         elif not event.end_stream:
             half = self._response_half(head, large=large)
             if half is not None:
+                if half.way is Way.SSE and self._mcp is not None:
+                    half.reader = Watched(half.reader, self._mcp, self._shell.limits.body)
                 yield from self._open_response(half)
 
     def _may_switch(self, fields: http_head.Fields) -> bool:
@@ -592,7 +612,9 @@ class Exchange(Layer):
 
     def _may_hold(self, direction: Direction) -> bool:
         """Return whether messages may be judged together: not where each one's own facts decide."""
-        return not facts_of(self._shell.engine.policy, self._endpoint, inbound=direction is INBOUND)
+        return self._mcp is None and not facts_of(
+            self._shell.engine.policy, self._endpoint, inbound=direction is INBOUND
+        )
 
     @staticmethod
     def _is_piece(data: http.ResponseData) -> bool:
@@ -617,7 +639,13 @@ class Exchange(Layer):
             yield from self._object(objections.TOO_LARGE)
             return
         self._waited = False
-        outcome = yield from self._judge(Message(INBOUND, self._endpoint, (*heading.blocks, content.block)))
+        seen = self._mcp
+        if seen is not None and data.status_code < 300 and head.media_type == "application/json":  # noqa: PLR2004
+            seen.hear(raw, head.content_encoding, limit=self._shell.limits.body)
+        shape = None if seen is None else seen.shape
+        outcome = yield from self._judge(
+            Message(INBOUND, self._endpoint, (*heading.blocks, content.block), shape=shape)
+        )
         if isinstance(outcome, Refuse):
             yield from self._refuse(outcome)
             return
@@ -646,6 +674,9 @@ class Exchange(Layer):
             yield from self._object(objections.TOO_LARGE)
             return
         heading = self._heading()
+        if self._shell.mcp is not None and self._shell.mcp.elsewhere.is_known(self._endpoint):
+            yield from self._object(objections.TOO_LARGE)
+            return
         outcome = yield from self._judge(Message(OUTBOUND, self._endpoint, heading.blocks))
         if isinstance(outcome, Refuse):
             yield from self._refuse(outcome)
@@ -734,7 +765,9 @@ class Exchange(Layer):
         """Have messages judged that need not be held back, and send them on."""
         now = time.monotonic()
         while (batch := half.stream.take(now, end=end)) is not None:
-            outcome = yield from self._judge(Message(half.direction, self._endpoint, batch.blocks), streaming=True)
+            shape = None if self._mcp is None or half.direction is OUTBOUND else self._mcp.shape
+            message = Message(half.direction, self._endpoint, batch.blocks, shape=shape)
+            outcome = yield from self._judge(message, streaming=True)
             if isinstance(outcome, Refuse):
                 yield from self._refuse(outcome)
                 return
@@ -781,6 +814,8 @@ class Exchange(Layer):
         self.stage, self._server = Stage.DONE, None
         stream = self.stream_id
         last = ending(half.way, refuse)
+        if self._mcp is not None and self._mcp.answers and half.way is Way.SSE:
+            last = write_event(self._mcp.refusal(refuse).decode(), event="message")
         clean = last is not None or half.way in (Way.GRPC, Way.WEBSOCKET)
         if isinstance(half.reader, WebSocketSide) and out is not None and isinstance(out.reader, WebSocketSide):
             code, reason = websocket_close(refuse)
@@ -859,6 +894,10 @@ class Exchange(Layer):
             return
         if self._grpc:
             yield from self._answer(_response(200, [*_GRPC_ANSWER, *grpc_status(refuse)], b"", b"HTTP/2.0"))
+            return
+        if self._mcp is not None and self._mcp.answers:
+            told = self._mcp.refusal(refuse)
+            yield from self._answer(_json(200, told, self.request.data.http_version))
             return
         content = refusal.problem_bytes(refuse)
         version = self.request.data.http_version

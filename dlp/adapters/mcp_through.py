@@ -1,4 +1,7 @@
-"""MCP that a sandbox sends through the HTTP proxy: a server of the settings is known by its URL, and served alike."""
+"""MCP that a sandbox sends through the HTTP proxy: a server of the settings is known by its URL, and served alike.
+
+What is said to any other address is known as MCP by what it says; see `mcp_seen`.
+"""
 
 import asyncio
 from collections.abc import Mapping, MutableMapping, Sequence
@@ -8,6 +11,7 @@ from urllib.parse import urlsplit
 
 from dlp.adapters.fail_closed import FailClosed
 from dlp.adapters.mcp_http import Request
+from dlp.adapters.mcp_seen import Recogniser
 from dlp.config import McpServer
 from dlp.core.errors import ParseError
 from dlp.core.policy import decoded_path
@@ -37,9 +41,10 @@ class Server(Protocol):
 
 
 class Through:
-    """Which addresses are MCP servers of the settings."""
+    """Which addresses are MCP servers of the settings; `elsewhere` tells MCP at any other."""
 
-    def __init__(self, servers: Mapping[str, McpServer], each: Mapping[str, Server]) -> None:
+    def __init__(self, servers: Mapping[str, McpServer], each: Mapping[str, Server], elsewhere: Recogniser) -> None:
+        self.elsewhere = elsewhere
         self._servers: dict[tuple[str, int], list[tuple[str, str, Server]]] = {}
         for name, server in servers.items():
             if server.url:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dlp.adapters.http import HttpProxy
 from dlp.adapters.mcp_gateway import Gateway
+from dlp.adapters.mcp_seen import Recogniser
 from dlp.adapters.mcp_stdio import WrapSocket, dialogue
 from dlp.adapters.mcp_through import Through
 from dlp.cli.app import App
@@ -40,7 +41,7 @@ async def mcp_serving(
         trust=str(trust),
         bound=bound,
     )
-    proxy.mcp = Through(settings.servers, gateway.remotes)
+    proxy.mcp = Through(settings.servers, gateway.remotes, Recogniser(pins, settings.limits.body))
     try:
         wrapped.listen()
         if settings.mcp is None:

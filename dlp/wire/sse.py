@@ -225,6 +225,11 @@ class EventBody:
             blocks.append(self._data.block)
         self.blocks: tuple[Block, ...] = tuple(blocks)
 
+    @property
+    def data(self) -> str:
+        """What its `data` lines say together."""
+        return self._event.data
+
     def write(self, edits: Iterable[Edit]) -> bytes:
         """Return the event with `edits` made; `Edit.part` counts the parts of its blocks from 0.
 

@@ -173,7 +173,7 @@ def test_a_server_that_is_not_there_is_an_error_on_the_call(shell: Shell):
 
 def test_a_url_is_the_servers_in_whichever_way_its_path_is_written():
     server: Any = object()
-    through = Through({"far": McpServer("far", url="https://far.test/v1/mcp")}, {"far": server})
+    through = Through({"far": McpServer("far", url="https://far.test/v1/mcp")}, {"far": server}, server)
     assert through.names("far.test", 443)
     assert not through.names("far.test", 80)
     for path in ("/v1/mcp", "/v1/mcp?x=1", "/v1/MCP/", "/v1/%6dcp", "/v1/x/../mcp"):
