@@ -7,8 +7,11 @@ import base64
 import binascii
 import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+
+from dlp.engine.compression import MAGIC
+from dlp.engine.spoken import is_spoken, may_be_spoken, spoken
 
 _SHORTEST = 6
 _LONG_WORD = 12  # letters: few words are longer
@@ -32,7 +35,7 @@ _ROT13 = str.maketrans(
 _PUNCTUATION = ".,;:!?()[]{}'\""
 _MANY_ODD = 3
 _NUMBER_TO = 26  # digits: more of them may be binary
-_REMEMBERED_TO = 24
+_REMEMBERED_TO, _RUN_REMEMBERED_TO = 24, 64
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _BASE32 = {
     "base32": "abcdefghijklmnopqrstuvwxyz234567",
@@ -69,7 +72,7 @@ _POINTS = re.compile(r"(?:U\+|\\)([0-9A-Fa-f]{2,6})")
 
 _CALLS = ("(", "U+", "\\", "begin ")
 _MAY_BE_CODES = re.compile(
-    r"[0-9a-fA-F\\](?:[0-9a-fA-FxX]{0,7}[\s,;:._\0\\-]{1,2}[0-9a-fA-F](?:[0-9a-fA-FxX]{0,7}[\s,;:._\0\\-]{1,2}[0-9a-fA-F]){2}"
+    r"(?<![0-9A-Za-z])[0-9a-fA-F\\](?:[0-9a-fA-FxX]{0,7}[\s,;:._\0\\-]{1,2}[0-9a-fA-F](?:[0-9a-fA-FxX]{0,7}[\s,;:._\0\\-]{1,2}[0-9a-fA-F]){2}"
     r"|[01]{27})"
 )
 
@@ -105,19 +108,66 @@ def odd(text: str) -> bool:
 
 
 def _odd(text: str) -> bool:
-    runs = [run for run in _RUN.findall(text) if len(run) >= _LONG_WORD or not (run.isalpha() and run.islower())]
+    data = text.encode("utf-8", "replace")
+    words = set(data.translate(_ONLY_RUNS).split())
     return (
-        any((run.isalpha() and len(run) >= _LONG_WORD) or not _plain(run) for run in runs)
-        or any(_may_be_85(token) for token in _UNQUOTED.findall(text) if token != token.lower())
-        or _MAY_BE_CODES.search(text) is not None
+        any([_is_odd_run(run) for run in words if len(run) >= _SHORTEST])
+        or any(
+            len(token) > _SHORTEST and token != token.lower() and _may_be_85(token.decode())
+            for token in data.translate(_ONLY_SIGNS).split()
+        )
+        or (_OF_CODES in data.translate(_IN_CODES, _CODE_BYTES) and _MAY_BE_CODES.search(text) is not None)
         or (any(sign in text for sign in _CALLS) and _CALLED.search(text) is not None)
-        or any(_mixed(group) for group in _GROUPED.findall(text))
-        or _DIGITS_APART.search(text) is not None
-        or _MORSE.search(text) is not None
+        or any(_is_odd_group(group) for group in data.translate(_ONLY_GROUPS).split(b"\n") if len(group) >= _SHORTEST)
+        or (_OF_DIGITS in data.translate(_IN_DIGITS) and _DIGITS_APART.search(text) is not None)
+        or (text.count(".") + text.count("-") >= _SHORTEST and _MORSE.search(text) is not None)
+        or (may_be_spoken(words) and is_spoken(text))
     )
 
 
 _odd_before = functools.lru_cache(maxsize=4096)(_odd)
+
+
+def _classes(kept: bytes, others: bytes, **of: bytes) -> bytes:
+    """Return what translates these bytes to themselves, those of `of` to what they are named after, the rest."""
+    made = bytearray(others * 256)
+    for byte in kept:
+        made[byte] = byte
+    for name, members in of.items():
+        for byte in members:
+            made[byte] = _NAMED[name]
+    return bytes(made)
+
+
+_NAMED = {"x": ord("x"), "space": ord(" ")}
+_ALNUM = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_HEX_BYTES, _SPACES = b"0123456789abcdefABCDEF", b" \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\xc2\xa0"
+_ONLY_RUNS = _classes(_ALNUM + b"+/_-", b" ")
+_ONLY_SIGNS = _classes(bytes(byte for byte in range(33, 127) if byte != ord('"')), b" ")
+_ONLY_GROUPS = _classes(_ALNUM + b"+/=", b"\n", space=_SPACES + b".:,-")
+_IN_CODES, _OF_CODES = _classes(b"", b" ", x=_SPACES + b",;:._\0\\-"), b"xxx"
+_CODE_BYTES = _HEX_BYTES + b"xX"
+_IN_DIGITS, _OF_DIGITS = _classes(b"", b".", x=_HEX_BYTES, space=_SPACES), b"x x x x x x x x "
+"""By these a text is translated to see at a tenth of the cost that an expression cannot match anywhere in it."""
+
+
+def _is_odd_run(run: bytes) -> bool:
+    if run.isalpha():
+        return len(run) >= _LONG_WORD or not (run.islower() or run.isupper() or run.istitle())
+    if run.isdigit():
+        return len(run) > _NUMBER_TO
+    return not _plain(run.decode())
+
+
+def _is_odd_group(group: bytes) -> bool:
+    if b" " not in group.strip():
+        return False
+    if group.islower() and (group.translate(None, b" ").isalpha() or _MIXED_BYTES.search(group) is None):
+        return False
+    return any(_mixed(match) for match in _GROUPED.findall(group.decode()))
+
+
+_MIXED_BYTES = re.compile(_MIXED.pattern.encode())
 
 
 def _plain(run: str) -> bool:
@@ -125,11 +175,42 @@ def _plain(run: str) -> bool:
     return wordlike(run) or len(run.translate(_FIGURES_AND_JOINERS)) <= 1
 
 
+_MAY_TELL = re.compile(
+    rb"[ -~](?:\0{0,3}[ -~]){3}|(?:[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}){2}"
+)
+PACKED_IN, PACKED_TO = frozenset({"base64", "base64+groups", "hex", "base32", "base58", "base85", "ascii85"}), 128
+"""In which alphabets, and up to how many bytes, what is compressed without saying so is looked for."""
+
+
+def _read(read: Callable[[str], Iterator[tuple[str, bytes]]], run: str) -> Iterable[tuple[str, bytes]]:
+    """Read a run; ids come again and again, and so what short ones say is remembered."""
+    if len(run) > _RUN_REMEMBERED_TO:
+        return [told for told in read(run) if _tells(*told)]
+    return _read_before(read, run)
+
+
+@functools.lru_cache(maxsize=4096)
+def _read_before(read: Callable[[str], Iterator[tuple[str, bytes]]], run: str) -> tuple[tuple[str, bytes], ...]:
+    return tuple(told for told in read(run) if _tells(*told))
+
+
+def _tells(name: str, data: bytes) -> bool:
+    return (
+        len(data) <= _SHORTEST
+        or _MAY_TELL.search(data) is not None
+        or (name in PACKED_IN and len(data) <= PACKED_TO)
+        or data.startswith(MAGIC)
+    )
+
+
 def readings(text: str) -> Iterator[Reading]:
-    """Give what the runs of a text may stand for. The work is linear in the text."""
+    """Give what the runs of a text may stand for, where that can be a text or says that it is compressed.
+
+    The work is linear in the text.
+    """
     for runs, read in ((_RUN, _base64), (_HEX, _hex), (_TOKEN, _numeral), (_SYMBOLS, _base85)):
         for run in runs.finditer(text):
-            for name, data in read(run.group()):
+            for name, data in _read(read, run.group()):
                 yield run.start(), run.end(), name, data
     if '"' in text:  # which may be part of base 85, or stand around it
         for piece in _UNQUOTED.finditer(text):
@@ -140,6 +221,16 @@ def readings(text: str) -> Iterator[Reading]:
     yield from _signs(text)
     if _CALLED.search(text):
         yield from _called(text)
+    if may_be_spoken(text.encode("utf-8", "replace").translate(_ONLY_RUNS).split()):
+        for said in spoken(text):
+            yield 0, len(text), "spoken", said.encode()
+    if _LEET_WORD.search(text):
+        for name, letters in (("leet", _LEET), ("leet", _LEET_L)):
+            yield 0, len(text), name, text.translate(letters).encode("utf-8", "replace")
+
+
+_LEET_WORD = re.compile(r"[A-Za-z][013457@$!]{1,2}[A-Za-z]")
+_LEET, _LEET_L = str.maketrans("013457@$!|", "oieastasil"), str.maketrans("013457@$!|", "oleastasil")
 
 
 def _hex(run: str) -> Iterator[tuple[str, bytes]]:
@@ -153,7 +244,7 @@ def _hex(run: str) -> Iterator[tuple[str, bytes]]:
 
 def _base64(run: str) -> Iterator[tuple[str, bytes]]:
     """Give base64 from each of four places: what is glued in front shifts what follows."""
-    if _plain(run):
+    if _plain(run) or _is_hex_only(run):
         return
     run = run.rstrip("=")
     views = [("base64", run)]
@@ -165,7 +256,15 @@ def _base64(run: str) -> Iterator[tuple[str, bytes]]:
             body = standard[shift:]
             body = body[: len(body) - (len(body) % 4 == 1)]
             if len(body) >= _SHORTEST:
-                yield name, binascii.a2b_base64(body + "=" * (-len(body) % 4))
+                yield f"{name}+glued" if shift else name, binascii.a2b_base64(body + "=" * (-len(body) % 4))
+
+
+def _is_hex_only(run: str) -> bool:
+    """Return whether a run is hex of one case, so long that a text in another alphabet is not written so by chance."""
+    return len(run) >= _LONG_HEX and _ONE_CASE_HEX.fullmatch(run) is not None
+
+
+_ONE_CASE_HEX, _LONG_HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+"), 16
 
 
 def _numeral(token: str) -> Iterator[tuple[str, bytes]]:
@@ -173,6 +272,8 @@ def _numeral(token: str) -> Iterator[tuple[str, bytes]]:
     lower = token.lower()
     if token.isdigit():
         yield "decimal", _bytes(int(token[:_BIG_TO]))
+    elif _is_hex_only(token):
+        return
     elif token in (lower, token.upper()):
         if not token.isalpha() or len(token) >= _LONG_WORD:
             yield from _base32(lower)
@@ -192,12 +293,12 @@ def _base32(lower: str) -> Iterator[tuple[str, bytes]]:
     used = set(lower)
     for name, alphabet in _IN_BASE32.items():
         if used <= alphabet:
-            number = lower.translate(_FROM_BASE32[name])
-            for shift in range(8 if len(lower) <= _SHIFTED_TO else 1):
-                digits = number[shift:]
-                if len(digits) > _SHORTEST:
-                    bits = len(digits) * 5
-                    yield name, (int(digits, 32) >> bits % 8).to_bytes(bits // 8)
+            digits = lower.translate(_FROM_BASE32[name])
+            whole, total = int(digits, 32), len(digits) * 5
+            for shift in range(min(8, len(digits) - _SHORTEST) if len(lower) <= _SHIFTED_TO else 1):
+                bits = total - shift * 5
+                data = ((whole & ((1 << bits) - 1)) >> bits % 8).to_bytes(bits // 8)
+                yield f"{name}+glued" if shift else name, data
 
 
 def _bytes(number: int) -> bytes:
@@ -293,6 +394,9 @@ def _base85(token: str) -> Iterator[tuple[str, bytes]]:
         yield "base45", _base45(token)
 
 
+_LONG_85 = 24  # characters: base 85 of so many has some sign in it
+
+
 def _may_be_85(token: str) -> bool:
     core = token.strip(_PUNCTUATION)
     if len(core) <= _SHORTEST or not any(map(str.isupper, core)):
@@ -300,6 +404,8 @@ def _may_be_85(token: str) -> bool:
     odd = len(_ODD.findall(core))
     if core == core.upper() and len(_MIXED.findall(core)) > _MANY_ODD and not core.isalnum():
         return True
+    if odd == 0 and len(core) >= _LONG_85:
+        return False
     return odd >= _MANY_ODD or (any(map(str.islower, core)) and (odd > 0 or len(_MIXED.findall(core)) > 1))
 
 

@@ -16,13 +16,13 @@ _LOCAL_HEADER = 30  # bytes of an entry's header in a ZIP, before its name (APPN
 
 def decompress(data: bytes, limit: int) -> tuple[bytes | None, str]:
     """Return what compressed bytes hold, at most `limit` of them, and the compression's name."""
-    for magic, name, unpack in _COMPRESSIONS if data.startswith(_MAGIC) else _UNMARKED:
+    for magic, name, unpack in _COMPRESSIONS if data.startswith(MAGIC) else _UNMARKED:
         if data.startswith(magic) and (magic or len(data) >= _COMPRESSED_FROM):
             try:
                 plain = unpack(data, limit)
             except (zlib.error, zstandard.ZstdError, brotli.error, lzma.LZMAError, OSError, ValueError):
                 continue
-            if plain and (magic or _is_text(plain)):
+            if plain and (magic or (_is_text(plain) and len(plain) * 2 >= len(data))):  # nothing packed is much longer
                 return plain, name
     return None, ""
 
@@ -90,4 +90,5 @@ _COMPRESSIONS: tuple[tuple[bytes, str, Callable[[bytes, int], bytes]], ...] = (
     (b"", "br", _brotli),
 )
 _UNMARKED = tuple(each for each in _COMPRESSIONS if not each[0])
-_MAGIC = tuple(magic for magic, _, _ in _COMPRESSIONS if magic)
+MAGIC = tuple(magic for magic, _, _ in _COMPRESSIONS if magic)
+"""How bytes begin that say that they are compressed."""

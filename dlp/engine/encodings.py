@@ -12,8 +12,9 @@ from urllib.parse import unquote
 
 from dlp.engine import alphabets
 from dlp.engine.alphabets import wordlike as _wordlike
-from dlp.engine.compression import decompress
+from dlp.engine.compression import MAGIC, decompress
 from dlp.engine.pictures import pixels
+from dlp.engine.sealed import sealed
 
 _MAX_DEPTH = 4
 MAX_DECODED = 8 * 1024 * 1024
@@ -22,10 +23,9 @@ _GLANCE = 65_536  # bytes that are enough to see whether something compressed ho
 _OPAQUE_BYTES = 16
 _REMEMBERED_TO = 16
 _FEW = 16
+_SEALED_FROM = 20
 _SHORTEST_RUN = 6  # four bytes, the shortest value looked for, take six characters of base64
 _COMPRESSED_FROM = 12  # no compression without a magic number makes the shortest values shorter than this
-_MAGIC = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\x78", b"BZh", b"\xfd7zXZ", b"PK\x03\x04")
-_SHORT_STREAM = 128  # bytes: up to here, a stream that does not say what it is gets tried as well
 _LEAST_TEXT = 12  # bytes: fewer look like text by chance too often
 _VIEW_DEPTH = 3
 _VIEWED, _VIEWED_EACH = 1 << 18, 24  # bytes of all views together: some, and so many times the texts
@@ -36,10 +36,12 @@ _MOSTLY = 7  # one byte in so many may be none of them: what was glued to a run 
 
 _RUN = re.compile(r"[A-Za-z0-9+/_-]{6,}={0,2}")
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2})+")
+_ONLY_HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 _ESCAPE = re.compile(
     r"\\u\{([0-9a-fA-F]{1,6})\}|[\\%]u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})|\\U([0-9a-fA-F]{8})|\\([0-3][0-7]{2})"
+    r"|\\([nrt])"
 )
-_OCTAL = 5  # the group of it
+_OCTAL, _LAYOUT = 5, 6  # the groups of them
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,31});?")
 _QUOTED = re.compile(r"=[0-9A-F]{2}|=\r?\n")
 _UTF7 = re.compile(r"\+(A[A-Za-z0-9+/]{2,})-?")  # what is ASCII begins so
@@ -49,7 +51,7 @@ _UNSEEN = re.compile("[\U000e0000-\U000e007f]")  # tags, which also repeat ASCII
 _CODED = re.compile(
     r"[\\%<\U000e0000-\U000e007f]|&(?:#|[A-Za-z]{2,31};)|=(?:[0-9A-F]{2}|\r?\n)|\+A[A-Za-z0-9+/]{2}|[xX][nN]--"
 )
-_CODING_SIGNS = (b"\\", b"%", b"<", b"&", b"=", b"+", b"n--", b"N--", b"\xf3\xa0")
+_NO_SIGNS = bytes(set(range(256)) - set(b"\\%<&=+\xf3"))
 _CODED_BYTES = re.compile(_CODED.pattern.replace("\\U000e0000-\\U000e007f", "\xf3").encode("latin-1"))
 _HEX_BYTES = re.compile(rb"(?:[0-9a-fA-F]{2})+")
 _RUN_IN_BYTES = re.compile(rb"[A-Za-z0-9+/_-]{6,}={0,2}")
@@ -120,9 +122,10 @@ def views(texts: list[tuple[int, str]]) -> Iterator[tuple[int, Decoding]]:
                 if left < 0:
                     return
                 at, to, form = (first, last, name) if start < 0 else (start, end, _via(name, outer))
-                plain, compression = _looked_into(data)
+                packed = name in alphabets.PACKED_IN and len(data) <= alphabets.PACKED_TO
+                plain, compression = _looked_into(data, packed=packed)
                 yield number, Decoding(at, to, _via(compression, form) if compression else form, plain)
-                if plain not in seen and (compression or _reads(data)):
+                if plain not in seen and name != "leet" and (compression or _reads(data)) and alphabets.odd(plain):
                     seen.add(plain)
                     following.append((number, plain, at, to, _via(compression, form) if compression else form))
         level = following
@@ -131,22 +134,61 @@ def views(texts: list[tuple[int, str]]) -> Iterator[tuple[int, Decoding]]:
 
 
 def readable(run: str) -> bool:
-    """Return whether a run reads as text, or as something compressed, in some alphabet."""
-    return any(
-        len(data) >= _LEAST_TEXT and (_reads(data) or _holds_text(data))
-        for start, end, _, data in alphabets.readings(run)
-        if (end - start) * 4 >= len(run) * 3
+    """Return whether a run reads as text, or as something compressed, in some alphabet, and nothing in that is sealed.
+
+    What cannot be told within a bound is not readable.
+    """
+    return _readable(run, [_READ_PER_CHARACTER * len(run) + _READ_AT_LEAST])
+
+
+def _readable(run: str, left: list[int]) -> bool:
+    for start, end, name, data in alphabets.readings(run):
+        left[0] -= len(data)
+        if left[0] < 0:
+            return False
+        if (end - start) * 4 < len(run) * 3:
+            continue
+        said = _said(data, packed=name in alphabets.PACKED_IN and len(data) <= alphabets.PACKED_TO)
+        if len(said) >= _LEAST_TEXT and _is_clear(said, left):
+            return True
+    return False
+
+
+def _is_clear(text: str, left: list[int]) -> bool:
+    """Return whether nothing in a text that was decoded is what nobody could read."""
+    left[0] -= len(text)
+    if left[0] < 0:
+        return False
+    inner: list[Decoding] = []
+    _decode_into(inner, text, 0, len(text), "", 1, left)
+    return all(each.text is not None for each in inner) and all(
+        _readable(text[start:end], left) for start, end in sealed(text)
     )
 
 
-def _holds_text(data: bytes) -> bool:
-    plain, compression = _looked_into(data)
-    return bool(compression) and len(plain) >= _LEAST_TEXT and _reads(plain.encode())
+def _said(data: bytes, *, packed: bool) -> str:
+    """Return what bytes say if they are text but for what is glued to their ends, else nothing."""
+    plain, _ = decompress(data, _GLANCE) if packed or data.startswith(MAGIC) else (None, "")
+    for given in (data, plain):
+        if given is not None:
+            for first, last in _ENDS:
+                with suppress(UnicodeDecodeError):
+                    text = given[first : len(given) - last].decode()
+                    if _mostly_printable(text):
+                        return text
+    return ""
 
 
-def _looked_into(data: bytes) -> tuple[str, str]:
-    """Return bytes as text, decompressed if they say that they are compressed; what is no text is left out of it."""
-    plain, name = decompress(data, _GLANCE) if data.startswith(_MAGIC) or len(data) <= _SHORT_STREAM else (None, "")
+_ENDS = ((0, 0), (3, 0), (0, 3), (3, 3))  # bytes that letters glued to a run come to
+_READ_PER_CHARACTER, _READ_AT_LEAST = 200, 20_000
+
+
+def _looked_into(data: bytes, *, packed: bool) -> tuple[str, str]:
+    """Return bytes as text, decompressed if they say that they are compressed; what is no text is left out of it.
+
+    `packed` says that they may be compressed without saying so.
+    """
+    plain, name = decompress(data, _GLANCE) if packed or data.startswith(MAGIC) else (None, "")
     if plain is not None:
         data = plain
     if b"\0" in data:  # as in wide characters
@@ -207,7 +249,7 @@ def telling(data: bytes) -> list[str] | None:
 
 def coded(data: bytes) -> bool:
     """Return whether something in a text, here as UTF-8, may be escaped: for URLs, programs, the web or mail."""
-    return any(sign in data for sign in _CODING_SIGNS) and _CODED_BYTES.search(data) is not None
+    return bool(b"--" in data or data.translate(None, _NO_SIGNS)) and _CODED_BYTES.search(data) is not None
 
 
 def tells(run: bytes, *, opaque: bool) -> bool:
@@ -299,8 +341,10 @@ def _take(found: list[Decoding], plain: str, start: int, end: int, form: str, de
     found.append(Decoding(start, end, form, plain))
     if depth >= _MAX_DEPTH or budget[0] < 0:
         found.append(Decoding(start, end, form, None, beyond=True))
-    else:
-        _decode_into(found, plain, start, end, form, depth + 1, budget)
+        return
+    _decode_into(found, plain, start, end, form, depth + 1, budget)
+    if len(plain) >= _SEALED_FROM and any(not _readable(plain[at:to], budget) for at, to in sealed(plain)):
+        found.append(Decoding(start, end, _via("sealed", form), None))
 
 
 def _unquoted(text: str) -> Iterator[tuple[str, str]]:
@@ -336,6 +380,8 @@ def _from_quoted(text: str) -> str | None:
 
 def _unescape(match: re.Match[str]) -> str:
     digits = match[match.lastindex or 0]
+    if match.lastindex == _LAYOUT:
+        return " "
     code = int(digits, 8 if match.lastindex == _OCTAL else 16)
     return chr(code) if code <= 0x10FFFF else match[0]  # noqa: PLR2004 - the last code point
 
@@ -429,8 +475,8 @@ def _mostly_printable(text: str) -> bool:
 
 def _looks_random(run: str) -> bool:
     """Return whether a run is rather encoded bytes than words: hex of 32 digits, or all three kinds of characters."""
-    if _HEX.fullmatch(run):
-        return any(character.isdigit() for character in run)
+    if _ONLY_HEX.fullmatch(run):
+        return len(run) >= _OPAQUE_BYTES * 2 and any(character.isdigit() for character in run)
     return (
         any(character.isdigit() for character in run)
         and any(character.islower() for character in run)

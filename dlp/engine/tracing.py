@@ -7,6 +7,7 @@ import functools
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from dlp.core.finding import Finding
 from dlp.core.label import DERIVED, OPAQUE, RAW, TOKENISED, DataClass, Label, State, Tracking
@@ -14,12 +15,13 @@ from dlp.core.message import Block, Kind, Message, Part
 from dlp.core.policy import Flow, Policy, Route
 from dlp.core.token import escapes, unescaped
 from dlp.engine import alphabets, pieces
-from dlp.engine.encodings import MAX_DECODED, Decoding, coded, decodings, glimpse, readable, telling, tells, views
+from dlp.engine.encodings import MAX_DECODED, Decoding, coded, decodings, glimpse, readable, tells, views
 from dlp.engine.folding import skeleton
 from dlp.engine.ledger import Ledger
 from dlp.engine.matching import SHORTEST, fold, stands_alone
 from dlp.engine.past import Past
 from dlp.engine.sealed import lists, may_be_sealed, sealed
+from dlp.engine.traits import ENCODED, ODD, SEALED, UNREAD, traits
 from dlp.engine.vault import Known
 
 BY_TOKEN = "token"  # noqa: S105 - a name, no secret
@@ -39,8 +41,8 @@ _RUN_BYTES = bytes(byte if (chr(byte).isalnum() and byte < 0x80) or byte in b"+/
 _MAX_GLANCED, _MANY_NEW = 64, 100
 """Of how many blocks a session remembers that they are plain, and up to how many new values are looked for singly."""
 
-_SEALED_FROM = 20
 _WHOLE_TEXTS = frozenset({"escape", "url", "html", "quoted-printable", "utf-7", "punycode"})
+_FEW_BYTES = 512
 _LONG_RUN, _SHORT_RUN = 12, 6
 """From how many characters a run is decoded: without known values, only what a classifier could see in it matters."""
 
@@ -61,38 +63,71 @@ class Encoded:
     decoding: Decoding
 
 
+class _Otherwise(NamedTuple):
+    """What something in part `part` reads as in a less usual way, `whole` if that is all of it."""
+
+    part: int
+    place: Decoding
+    form: str
+    whole: bool
+
+
 def plain(block: Block, past: Past, *, guarded: bool) -> bool:
     """Return whether a block's surface shows that it holds no token, no known value and nothing encoded.
 
     `guarded` asks for more: that it holds no run which nobody could read, either.
     """
     surface = block.surface
-    if surface == b"":
-        return True
+    if not surface or len(surface) <= _FEW_BYTES:
+        return surface == b"" or (surface is not None and _plain_parts(block, past, guarded=guarded))
     if (
-        surface is None
-        or b"&#" in surface
+        b"&#" in surface
         or b"xn--" in surface
         or _BRACKET.search(surface)
         or _PERCENT.search(surface)
         or past.vault.shows_form(surface)
+        or _holds_known(surface, past)
+        or (guarded and may_be_sealed(surface))
     ):
         return False
-    index = past.index
-    shortest = _LONG_RUN
-    if index:
-        if index.wholes or coded(surface):
-            return False
-        text = surface.decode("utf-8", "replace")
-        if index.find(text) or (alphabets.odd(text) and any(_viewed([(0, text)], past))):
-            return False
-        shortest = _SHORT_RUN
-    if guarded and may_be_sealed(surface):
-        return False
+    shortest = _SHORT_RUN if past.index else _LONG_RUN
     runs = surface.translate(_RUN_BYTES).split()
     return not any(
         tells(run, opaque=guarded) for run in runs if len(run) >= shortest and not (run.islower() and run.isalpha())
     )
+
+
+def _holds_known(surface: bytes, past: Past) -> bool:
+    """Return whether a surface may hold a value that the session knows."""
+    index = past.index
+    if not index or index.wholes or coded(surface):
+        return bool(index)
+    text = surface.decode("utf-8", "replace")
+    return any(index.find_in([text, *_views_of([text] if alphabets.odd(text) else [])]))
+
+
+def _plain_parts(block: Block, past: Past, *, guarded: bool) -> bool:
+    """Return what `plain` does, by the parts of a block: in a head, most of them come again and again."""
+    index, parts, surface = past.index, block.parts, block.surface or b""
+    its = {part.text: traits(part.text) for part in parts if part.text}
+    reasons = ENCODED | (UNREAD | SEALED if guarded else 0)
+    if any(each & reasons for each in its.values()) or any(part.kind is Kind.OPAQUE for part in parts):
+        return False
+    if _BRACKET.search(surface) or past.vault.shows_form(surface) or any(lists(list(enumerate(parts)))):
+        return False
+    if not index:
+        return True
+    odd = [text for text, each in its.items() if each & ODD]
+    if index.wholes and (odd or any(index.whole(text) for text in its)):
+        return False
+    return not any(index.find_in([*its, *_views_of(odd)]))
+
+
+def _views_of(texts: Iterable[str]) -> Iterator[str]:
+    """Give what these texts read as in less usual ways."""
+    for _, view in views([(0, text) for text in texts]):
+        if view.text:
+            yield view.text
 
 
 def still_plain(block: Block, past: Past, *, guarded: bool) -> bool:
@@ -130,12 +165,14 @@ def encoded(parts: Iterable[tuple[int, Part]]) -> list[Encoded]:
     """Return the encoded runs of these parts, given with their numbers."""
     budget = [MAX_DECODED]
     parts = list(parts)
-    texts = given = [(number, part.text) for number, part in parts if part.text]
-    told = telling("\n".join([text for _, text in given]).encode("utf-8", "surrogatepass"))
-    if told is not None:
-        given = [(number, text) for number, text in given if any(run in text for run in told)]
-    found = [Encoded(number, decoding) for number, text in given for decoding in decodings(text, budget)]
-    return found + list(_sealed(parts, texts, found))
+    told = [(number, part.text, traits(part.text)) for number, part in parts if part.text]
+    found = [
+        Encoded(number, decoding)
+        for number, text, its in told
+        if its & (ENCODED | UNREAD)
+        for decoding in decodings(text, budget)
+    ]
+    return found + list(_sealed(parts, [(number, text) for number, text, its in told if its & SEALED], found))
 
 
 def _sealed(
@@ -147,7 +184,7 @@ def _sealed(
         if run.decoding.form not in _WHOLE_TEXTS:
             spans.setdefault(run.part, []).append((run.decoding.start, run.decoding.end))
     for number, text in texts:
-        for start, end in sealed(text) if len(text) >= _SEALED_FROM else ():
+        for start, end in sealed(text):
             inside = any(first <= start and end <= last for first, last in spans.get(number, ()))
             if not inside and not readable(text[start:end]):
                 yield Encoded(number, Decoding(start, end, "sealed", None))
@@ -193,57 +230,49 @@ def sightings(
     for number, part in parts:
         if part.kind is Kind.OPAQUE:
             yield Sighting(Finding(number, 0, 0, OPAQUE, "wire"))
-    for at, start, end, known, state, form in _seen([part.text for _, part in parts], past):
-        yield from _labelled(parts[at][0], start, end, known, state, form)
-    sighted: set[tuple[int, int, int, int]] = set()
     runs = list(runs)
     for run in runs:
         if run.decoding.beyond:
             yield Sighting(Finding(run.part, 0, 0, OPAQUE, "wire"))
-    for number, _, _, known, state, inner in _seen([run.decoding.text or "" for run in runs], past):
-        run, place = runs[number], runs[number].decoding
-        sighted.add((run.part, place.start, place.end, id(known)))
-        form = place.form if inner == "exact" else f"{inner}+{place.form}"
-        yield from _labelled(run.part, place.start, place.end, known, state, form)
-    if past.index:
-        yield from _read_otherwise(parts, runs, past, sighted)
+    texts = [part.text for _, part in parts]
+    decoded = [run.decoding.text or "" for run in runs]
+    otherwise = list(_read_otherwise(parts, runs)) if past.index else []
+    sighted: set[tuple[int, int, int, int]] = set()
+    # One pass over all is what costs least; what reads as a value in several ways is told in the most usual one.
+    for at, start, end, known, state, inner in _seen(texts, decoded, otherwise, past):
+        if at < len(texts):
+            yield from _labelled(parts[at][0], start, end, known, state, inner)
+            continue
+        usual = at < len(texts) + len(runs)
+        if usual:
+            run = runs[at - len(texts)]
+            number, place, form = run.part, run.decoding, run.decoding.form
+        else:
+            number, place, form, _ = otherwise[at - len(texts) - len(runs)]
+        spot = (number, place.start, place.end, id(known))
+        if usual or spot not in sighted:
+            sighted.add(spot)
+            shown = form if inner == "exact" else f"{inner}+{form}"
+            yield from _labelled(number, place.start, place.end, known, state, shown)
 
 
-def _read_otherwise(
-    parts: Iterable[tuple[int, Part]], runs: Iterable[Encoded], past: Past, sighted: set[tuple[int, int, int, int]]
-) -> Iterator[Sighting]:
-    """Give the known values in what runs of parts, and of what was decoded of them, read as in less usual ways."""
-    inside: list[tuple[int, str, Decoding | None]] = [(number, part.text, None) for number, part in parts]
-    inside += [(run.part, run.decoding.text, run.decoding) for run in runs if run.decoding.text]
-    texts = dict(parts)
-    inside += [(number, text, Decoding(0, len(texts[number].text), "list", None)) for number, text in lists(parts)]
-    odd = [(at, text) for at, (_, text, _) in enumerate(inside) if alphabets.odd(text)]
-    for at, view, known in _viewed(odd, past):
-        number, _, outer = inside[at]
-        start, end, form = (view.start, view.end, view.form) if outer is None else _within(view, outer)
-        if (number, start, end, id(known)) not in sighted:
-            sighted.add((number, start, end, id(known)))
-            yield from _labelled(number, start, end, known, RAW, form)
-
-
-def _within(view: Decoding, outer: Decoding) -> tuple[int, int, str]:
-    return outer.start, outer.end, f"{view.form}+{outer.form}"
-
-
-def _viewed(texts: list[tuple[int, str]], past: Past) -> Iterator[tuple[int, Decoding, Known]]:
-    """Give the known values in what runs of these numbered texts read as, in any alphabet and from anywhere in them."""
-    index = past.index
-    seen = list(views(texts))
-    lengths = {number: len(text) for number, text in texts} if index.wholes else {}
-    for number, view in seen:
-        if view.text and (view.start, view.end) == (0, lengths.get(number)):
-            whole = index.whole(view.text)
-            if whole is not None:
-                yield number, view, whole
-    for at, found in index.find_in([view.text or "" for _, view in seen]):
-        number, view = seen[at]
-        form = view.form if found.form == "exact" else f"{found.form}+{view.form}"
-        yield number, Decoding(view.start, view.end, form, None), found.known
+def _read_otherwise(parts: Sequence[tuple[int, Part]], runs: Iterable[Encoded]) -> Iterator[_Otherwise]:
+    """Give what parts, and what was decoded of them, read as in less usual ways."""
+    inside: list[tuple[int, str, Decoding | None]] = [
+        (number, part.text, None) for number, part in parts if traits(part.text) & ODD
+    ]
+    inside += [(run.part, text, run.decoding) for run in runs if (text := run.decoding.text) and traits(text) & ODD]
+    for number, text in lists(parts):
+        if alphabets.odd(text):
+            inside.append((number, text, Decoding(0, len(dict(parts)[number].text), "list", None)))
+    for at, view in views([(at, text) for at, (_, text, _) in enumerate(inside)]) if inside else ():
+        number, text, outer = inside[at]
+        whole = (view.start, view.end) == (0, len(text))
+        if outer is None:
+            yield _Otherwise(number, view, view.form, whole)
+        else:
+            place = Decoding(outer.start, outer.end, outer.form, view.text)
+            yield _Otherwise(number, place, f"{view.form}+{outer.form}", whole)
 
 
 def cut(message: Message, past: Past) -> list[Sighting]:
@@ -274,19 +303,22 @@ def _words(parts: Iterable[tuple[int, Part]], values: Sequence[Known]) -> Iterat
                 at = text.find(value, at + 1)
 
 
-def _seen(texts: Sequence[str], past: Past) -> Iterator[tuple[int, int, int, Known, State, str]]:
-    """Give text, start, end, value, state and form of each own token and known value."""
-    index = past.index
+def _seen(
+    texts: Sequence[str], decoded: Sequence[str], otherwise: Sequence[_Otherwise], past: Past
+) -> Iterator[tuple[int, int, int, Known, State, str]]:
+    """Give text, start, end, value, state and form of each own token and known value; texts are numbered in order."""
+    index, given = past.index, [*texts, *decoded]
     if past.vault.tokens:
-        yield from _own_tokens(texts, past)
+        yield from _own_tokens(given, past)
+    if not index:
+        return
     if index.wholes:
-        for at, text in enumerate(texts):
+        for at, text in enumerate([*given, *((one.place.text or "") if one.whole else "" for one in otherwise)]):
             whole = index.whole(text)
             if whole is not None:
                 yield at, 0, len(text), whole, RAW, "exact" if fold(whole.text) == fold(text) else "whole"
-    if index:
-        for at, found in index.find_in(texts):
-            yield at, found.start, found.end, found.known, RAW, found.form
+    for at, found in index.find_in([*given, *(one.place.text or "" for one in otherwise)]):
+        yield at, found.start, found.end, found.known, RAW, found.form
 
 
 def _own_tokens(texts: Sequence[str], past: Past) -> Iterator[tuple[int, int, int, Known, State, str]]:

@@ -165,7 +165,8 @@ def test_a_block_that_was_plain_is_no_more_once_a_value_in_it_is_known(past: Pas
 
 
 def test_a_block_that_comes_again_stays_plain_while_no_value_of_it_is_known(past: Past):
-    again = Block(lambda: (Part("", "x"),), surface=b'{"items": ["a", "b"]}', key="k")
+    parts = (Part("/items", "items", Kind.KEY), Part("/items/0", "a"), Part("/items/1", "b"))
+    again = Block(lambda: parts, surface=b'{"items": ["a", "b"]}', key="k")
     for number in range(300):
         past.vault.note(f"person{number}@acme.org", [Label(EMAIL, RAW, "hr")], Origin("e1"))
         assert tracing.still_plain(again, past, guarded=True)
