@@ -16,7 +16,7 @@ from dlp.core.message import Message
 _WAIT = 30.0
 _SLICE = 0.001  # seconds until the thread lets the loop go on; 5 ms, Python's own, would come once for every event
 _AFTER, _LONGEST = 0.5, 5.0
-_BIT = 500
+_MANY, _BIT = 5000, 500  # parts of a message that are freed apart, and how many at once
 
 
 class Aside:
@@ -59,7 +59,8 @@ class Aside:
             self._large -= 1
             if not self._large:
                 loop.call_later(_AFTER, self._collect_again)
-            loop.call_later(_AFTER, self._let_go, [message])
+            if sum(len(block.made) for block in message.blocks) > _MANY:
+                loop.call_later(_AFTER, self._let_go, [message])
 
     def _let_go(self, last: list[Message]) -> None:
         """Free a message bit by bit, where its hundred thousand parts together would take the loop 60 ms."""

@@ -6,7 +6,7 @@ the addons choose raw tunnels, DNS and eager connections. What is used is below 
 
 import asyncio
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Coroutine
 from contextlib import nullcontext
 from pathlib import Path
@@ -198,6 +198,9 @@ class ClientConnection(LiveConnectionHandler):
         self._tasks: set[asyncio.Task[Any]] = set()
         self._pending: deque[events.Event] = deque()
         self._judging = 0  # messages of streams that are waited for
+        self._judged = asyncio.Event()  # none is
+        self._judged.set()
+        self._ahead: Counter[Connection | None] = Counter()  # how often was read on meanwhile
         self._side = Side(proxy, bound, {})
         self.layer = HttpSide(self.layer.context, self._side, None)
 
@@ -287,27 +290,40 @@ class ClientConnection(LiveConnectionHandler):
         work = asyncio.create_task(command.work)
         command.cancel = work.cancel
         self._keep(work)
-        self._judging += command.streaming
+        if command.streaming:
+            self._judging += 1
+            self._judged.clear()
 
         async def report() -> None:
             await asyncio.wait([work])
             self._judging -= command.streaming
+            if not self._judging:
+                self._ahead.clear()
+                self._judged.set()
             await self.server_event(AwaitCompleted(command, work.result))
 
         self._keep(asyncio.create_task(report()))
 
     async def drain_writers(self) -> None:
-        """Read on from a connection only once what it sent is through: judged, and taken by whom it is for."""
+        """Read on from a connection only once what it sent is through: judged, and taken by whom it is for.
+
+        While a piece of a stream is judged, a little more of what follows is taken up.
+        """
         await super().drain_writers()  # type: ignore[no-untyped-call]
         task = asyncio.current_task()
         reading = next((one for one, io in self.transports.items() if io.handler is task), None)
-        deadline = asyncio.get_running_loop().time() + self._proxy.limits.idle
-        while self._judging or self._side.pending(reading) > _MOST_PENDING:
-            if asyncio.get_running_loop().time() > deadline:
-                for connection in list(self.transports):
-                    self.close_connection(connection)
-                return
-            await asyncio.sleep(0.001)
+        if self._judging and self._ahead[reading] < _MOST_AHEAD:
+            self._ahead[reading] += 1
+            return
+        try:
+            async with asyncio.timeout(self._proxy.limits.idle):
+                await self._judged.wait()
+                while self._side.pending(reading) > _MOST_PENDING:
+                    await asyncio.sleep(0.001)
+                    await self._judged.wait()
+        except TimeoutError:
+            for connection in list(self.transports):
+                self.close_connection(connection)
 
     async def open_connection(self, command: commands.OpenConnection) -> None:
         """Connect to where the name was pinned; no name is resolved here."""
@@ -348,6 +364,7 @@ class ClientConnection(LiveConnectionHandler):
 
 
 _MOST_PENDING = 1_000_000  # bytes that a peer has not made room for
+_MOST_AHEAD = 5  # readings of 64 KB: the next window of a large body
 _REGULAR = ProxyMode.parse("regular")
 
 

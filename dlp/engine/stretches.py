@@ -17,15 +17,15 @@ def stretches(data: bytes, table: bytes, least: int) -> list[bytes]:
     marks = data.translate(table)
     if len(data) < _ENOUGH:
         return _split(data, marks, least)
-    inside = np.frombuffer(marks, dtype=np.uint8)
+    inside = np.frombuffer(marks, dtype=np.bool_)
     whole, done = inside, 1
     while done < least:  # where `whole` is 1, the next `done` bytes are inside
         step = min(done, least - done)
         whole = whole[: len(whole) - step] & whole[step:]
         done += step
-    begins = np.flatnonzero(whole)
-    if not len(begins):
+    if not whole.any():
         return []
+    begins = np.flatnonzero(whole)
     # Of each stretch longer than `least`, all but its last few places begin one: they follow each other.
     cuts = np.flatnonzero(np.diff(begins) > 1)
     starts = begins[np.concatenate(([0], cuts + 1))].tolist()
