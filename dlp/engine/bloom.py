@@ -1,7 +1,7 @@
 """A filter in front of a table of grams: which positions of a text may begin one that is in the table."""
 
-from array import array
 from collections.abc import Collection, Iterable
+from itertools import batched
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,9 @@ WIDTH = 8
 
 _VECTOR_FROM = 128  # below this length a look into the table is quicker than numpy
 _FACTOR = 0x9E3779B97F4A7C15  # an odd 64-bit constant (2**64 / golden ratio): multiplicative hashing
-_MASK = (1 << 64) - 1
 _FACTORS = {span: np.uint64(pow(_FACTOR, span, 1 << 64)) for span in (1, 2, 4)}
 _FIRST_WORDS = 1 << 8
+_AT_ONCE = 1 << 14  # grams
 _PER_WORD = 4  # grams for each word of 64 bits: one look in a few hundred passes by chance
 
 
@@ -21,25 +21,31 @@ class Bloom:
     """A blocked Bloom filter: each gram sets three bits of one word, so that a look costs one access to memory."""
 
     def __init__(self) -> None:
+        self._words = np.zeros(_FIRST_WORDS, dtype=np.uint64)
         self._count = 0
-        self._make(_FIRST_WORDS)
+        self._new: list[str] = []
 
-    def _make(self, size: int) -> None:
-        self._written = array("Q", bytes(8 * size))  # the same memory twice: one word is set here at a tenth of the cost
-        self._words = np.frombuffer(self._written, dtype=np.uint64)
-        self._down = 64 - (size.bit_length() - 1)
-        self._shift = np.uint64(self._down)
+    def add(self, gram: str) -> None:
+        """Take up a gram, the next time that a text is looked through: many at once cost a fraction of one each."""
+        self._new.append(gram)
 
-    def add(self, gram: str, all_of: Collection[str]) -> None:
-        """Take up a gram; `all_of` are all of them, should the filter have to grow."""
-        self._count += 1
-        if self._count > len(self._words) * _PER_WORD:
-            self._make(len(self._words) * 4)
-            hashes = hashes_of("".join(all_of))[::WIDTH]
+    def _take_up(self, all_of: Collection[str]) -> None:
+        """Take up what is new; `all_of` are all grams, should the filter have to grow."""
+        self._count += len(self._new)
+        size = len(self._words)
+        while self._count > size * _PER_WORD:
+            size *= 4
+        grams: Iterable[str] = self._new
+        if size > len(self._words):
+            self._words, grams = np.zeros(size, dtype=np.uint64), all_of
+        for some in batched(grams, _AT_ONCE, strict=False):
+            hashes = hashes_of("".join(some))[::WIDTH]
             np.bitwise_or.at(self._words, hashes >> self._shift, _bits(hashes))
-        else:
-            number = hash_of(gram)
-            self._written[number >> self._down] |= _bits_of(number)
+        self._new.clear()
+
+    @property
+    def _shift(self) -> np.uint64:
+        return np.uint64(64 - (len(self._words).bit_length() - 1))
 
     def candidates(self, text: str, table: Collection[str]) -> Iterable[int]:
         """Return the positions at which a gram of the table may begin: all of them, and few others."""
@@ -47,6 +53,8 @@ class Bloom:
             return ()
         if len(text) < _VECTOR_FROM:
             return [at for at in range(len(text) - WIDTH + 1) if text[at : at + WIDTH] in table]
+        if self._new:
+            self._take_up(table)
         hashes = hashes_of(text)
         bits = _bits(hashes)
         found: list[int] = np.flatnonzero((self._words[hashes >> self._shift] & bits) == bits).tolist()
@@ -64,21 +72,9 @@ def hashes_of(text: str) -> NDArray[np.uint64]:
     return values * np.uint64(_FACTOR)
 
 
-def hash_of(gram: str) -> int:
-    """Return the same hash of one gram."""
-    value = 0
-    for character in gram:  # what is beyond 64 bits changes none of the lower ones, and is cut off in the end
-        value = value * _FACTOR + ord(character)
-    return (value * _FACTOR) & _MASK
-
-
 def _bits(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
     one, low = np.uint64(1), np.uint64(63)
     first = one << (hashes & low)
     second = one << ((hashes >> np.uint64(6)) & low)
     found: NDArray[np.uint64] = first | second | (one << ((hashes >> np.uint64(12)) & low))
     return found
-
-
-def _bits_of(number: int) -> int:
-    return 1 << (number & 63) | 1 << (number >> 6 & 63) | 1 << (number >> 12 & 63)

@@ -137,18 +137,22 @@ class Lookup:
         table = self._grams
         best, offset = _MOST_SHARING, -1
         for at in range(len(text) - ANYWHERE + 1):
-            load = len(table.get(text[at : at + ANYWHERE], ()))
-            if load < best:
-                best, offset = load, at
-                if load == 0:
-                    break
+            sharing = table.get(text[at : at + ANYWHERE])
+            if sharing is None:
+                offset = at
+                break
+            if len(sharing) < best:
+                best, offset = len(sharing), at
         if offset < 0:
             if entry.known is not None and entry.form is None:
                 self.crowded.append(entry.known)
             return
         gram = text[offset : offset + ANYWHERE]
-        table.setdefault(gram, []).append((entry, offset))
-        self._bloom.add(gram, table)
+        if gram in table:
+            table[gram].append((entry, offset))
+        else:
+            table[gram] = [(entry, offset)]
+            self._bloom.add(gram)
 
     # --- whole parts --------------------------------------------------------------------------------------------------
 
@@ -256,15 +260,16 @@ class Lookup:
         line, at = spaced(text)
         words = line.split()
         distinct = set(words)
-        for word in distinct & self._words.keys():
-            for start in _where(line, word):
-                yield from self._short(text, at, start, start + len(word), word)
-        for word in distinct:
-            if word[0] == "0" and (plain := word.lstrip("0")) in self._words and plain.isdigit():
+        if self._words:
+            for word in distinct & self._words.keys():
                 for start in _where(line, word):
-                    yield from self._short(text, at, start, start + len(word), plain)
-        for start, end, word in self._taken_apart(line, words):
-            yield from self._short(text, at, start, end, word)
+                    yield from self._short(text, at, start, start + len(word), word)
+            for word in [word for word in distinct if word[0] == "0"]:
+                if (plain := word.lstrip("0")) in self._words and plain.isdigit():
+                    for start in _where(line, word):
+                        yield from self._short(text, at, start, start + len(word), plain)
+            for start, end, word in self._taken_apart(line, words):
+                yield from self._short(text, at, start, end, word)
         for word in distinct & self._cued.keys():
             yield from self._beside_cue(text, line, at, word)
 
@@ -275,7 +280,7 @@ class Lookup:
                 if one + other in self._words:
                     for match in re.finditer(rf"(?<![^ ]){one} {{1,3}}{other}(?![^ ])", line):
                         yield match.start(), match.end(), one + other
-        if sum(map(_is_single, words)) < SHORTEST:
+        if sum([len(word) == 1 for word in words]) < SHORTEST:
             return
         for match in _SINGLES.finditer(line):
             word = match.group().replace(" ", "")
@@ -345,7 +350,11 @@ class Lookup:
 
     def _short_cut(self, pieces: Sequence[str]) -> Iterator[tuple[int, int, Known]]:
         few = len(self._words) <= _FEW
-        for first in range(len(pieces)):
+        if not (few and self._words) and not self._joined:
+            return
+        for first, (one, other) in enumerate(pairwise(pieces)):
+            if len(one) + len(other) >= ANYWHERE:
+                continue
             word = ""
             for last in range(first, len(pieces)):
                 word += pieces[last]
@@ -441,10 +450,6 @@ def _where(line: str, word: str) -> Iterator[int]:
 
 def _turns(form: Form) -> bool:
     return form.name == "name"
-
-
-def _is_single(word: str) -> bool:
-    return len(word) == 1
 
 
 def _by_itself(text: str, start: int, end: int, *, national: bool = False, edges: Sequence[int] = ()) -> bool:

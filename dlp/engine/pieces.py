@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from dlp.core.message import Kind, Part
-from dlp.engine.alphabets import odd
 from dlp.engine.encodings import decodings
 from dlp.engine.folding import skeleton
 from dlp.engine.lookup import Lookup
+from dlp.engine.traits import ENCODED, traits
 from dlp.engine.vault import Known
 
 _PIECE_TO = 64  # folded characters: longer texts hold what there is to find in themselves
@@ -116,13 +116,13 @@ def _within(parts: Sequence[tuple[int, Part]], values: Sequence[tuple[int, str, 
             yield [(number, skeleton(_BETWEEN.split(line.strip())[-1])) for line in lines]
             yield [(number, skeleton(_BETWEEN.split(line.strip())[0])) for line in lines]
     short = [(number, part.text) for number, part in parts if part.kind is not Kind.KEY and len(part.text) <= _PIECE_TO]
-    if any(odd(text) for _, text in short):
+    if any(traits(text) & ENCODED for _, text in short):
         yield [(number, skeleton(_decoded(text))) for number, text in short]
 
 
 def _decoded(text: str) -> str:
     """Return what a text says if all of it is encoded, else the text."""
-    found = decodings(text)
+    found = decodings(text) if traits(text) & ENCODED else ()
     whole = (each.text for each in found if each.text and (each.start, each.end) == (0, len(text)))
     return next(whole, text)
 
