@@ -111,7 +111,7 @@ def _odd(text: str) -> bool:
     data = text.encode("utf-8", "replace")
     words = set(data.translate(_ONLY_RUNS).split())
     return (
-        any([_is_odd_run(run) for run in words if len(run) >= _SHORTEST])
+        any(_is_odd_run(run) for run in words if len(run) >= _SHORTEST)
         or any(
             len(token) > _SHORTEST and token != token.lower() and _may_be_85(token.decode())
             for token in data.translate(_ONLY_SIGNS).split()
@@ -219,14 +219,18 @@ def readings(text: str) -> Iterator[Reading]:
     yield from _grouped(text)
     yield from _codes(text)
     yield from _signs(text)
+    for name, said in _of_whole(text):
+        yield 0, len(text), name, said.encode("utf-8", "replace")
+
+
+def _of_whole(text: str) -> Iterator[tuple[str, str]]:
+    """Give what a text says as a whole once what stands for other characters in it is taken for them."""
     if _CALLED.search(text):
         yield from _called(text)
     if may_be_spoken(text.encode("utf-8", "replace").translate(_ONLY_RUNS).split()):
-        for said in spoken(text):
-            yield 0, len(text), "spoken", said.encode()
+        yield from (("spoken", said) for said in spoken(text))
     if _LEET_WORD.search(text):
-        for name, letters in (("leet", _LEET), ("leet", _LEET_L)):
-            yield 0, len(text), name, text.translate(letters).encode("utf-8", "replace")
+        yield from (("leet", text.translate(letters)) for letters in (_LEET, _LEET_L))
 
 
 _LEET_WORD = re.compile(r"[A-Za-z][013457@$!]{1,2}[A-Za-z]")
@@ -363,19 +367,18 @@ def _signs(text: str) -> Iterator[Reading]:
         yield *match.span(), "hex+groups", bytes.fromhex(digits[: len(digits) // 2 * 2])
 
 
-def _called(text: str) -> Iterator[Reading]:
+def _called(text: str) -> Iterator[tuple[str, str]]:
     """Give what characters say that are written as code points, in calls, in style sheets or in uuencode."""
     hexadecimal = [int(code, 16) for code in _POINTS.findall(text)]
     decimal = [int(code) for code in re.findall(r"\d{2,6}", text)]
     for name, codes in (("code points", hexadecimal), ("character codes", decimal)):
-        said = "".join(chr(code) for code in codes if code <= 0x10FFFF)  # noqa: PLR2004 - the last code point
-        yield 0, len(text), name, said.encode("utf-8", "replace")
+        yield name, "".join(chr(code) for code in codes if code <= 0x10FFFF)  # noqa: PLR2004 - the last code point
     if "begin " in text:
         found = bytearray()
         for line in text.splitlines():
             with suppress(binascii.Error):
                 found += binascii.a2b_uu(line)
-        yield 0, len(text), "uuencode", bytes(found)
+        yield "uuencode", found.decode("utf-8", "replace")
 
 
 def _base85(token: str) -> Iterator[tuple[str, bytes]]:

@@ -23,6 +23,12 @@ from dlp.hooks.host import Host
 _MAX_VALUES = 1_000_000
 _SEGMENT = re.compile(r"[^/\\\\?#%;\x00-\x1f]*[^/\\\\?#%;.\x00-\x1f][^/\\\\?#%;\x00-\x1f]*")  # and more than dots
 
+_HASH = re.compile(
+    r"(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})"
+    r"|sha(?:1-[A-Za-z0-9+/]{27}=?|256-[A-Za-z0-9+/]{43}=?|384-[A-Za-z0-9+/]{64}|512-[A-Za-z0-9+/]{86}(?:==)?)"
+)
+"""Digests in hex, and as pages state them of their scripts (Subresource Integrity)."""
+
 _TELLING = frozenset({"generalise", "mask", "hash"})
 """Transforms whose result says enough about the value to be followed like one."""
 
@@ -38,6 +44,7 @@ class Delivery:
     def outbound(self, work: Work) -> list[Edit]:
         """Put values back where the rules allow them raw; rewrite what a rule wants rewritten; unescape look-alikes."""
         self.taint_carried(work)
+        _touch(work)
         wanted: dict[int, str] = {}
         for number, finding in enumerate(work.findings):
             ruling = work.rulings[number]
@@ -49,9 +56,9 @@ class Delivery:
         past.ledger.mark(  # what the session sent there itself, nobody can have issued to it
             "own",
             [
-                mark
+                _mark_of(work, run, upstream)
                 for run in work.runs
-                if run.decoding.text is None and not past.ledger.marked("issued", mark := _mark_of(work, run))
+                if run.decoding.text is None and not tracing.was_issued(past, upstream, _text_at(work, run))
             ],
         )
         edits = self._put_back(work, upstream)
@@ -144,6 +151,7 @@ class Delivery:
         """Rewrite what may not enter as it is, and record what does enter as taint."""
         past = work.past
         self.taint_carried(work)
+        _touch(work)
         wanted: dict[int, str] = {}
         in_part: dict[int, list[int]] = {}
         for number, finding in enumerate(work.findings):
@@ -171,15 +179,28 @@ class Delivery:
         if work.reading:
             parts = work.message.parts if work.reading.untrusted else ()
             combining.note(self.policy, work.reading, parts, spans, past)
-        past.ledger.mark(
-            "issued",
-            [
-                mark
-                for run in work.runs
-                if run.decoding.text is None and not past.ledger.marked("own", mark := _mark_of(work, run))
-            ],
-        )
+        self._issue(work)
         return edits
+
+    def _issue(self, work: Work) -> None:
+        """Remember what nobody can read that this upstream gave the session: there it may return.
+
+        Hashes in what an upstream says that has nothing to do with labelled data are public, and may go anywhere.
+        """
+        ledger, upstream = work.past.ledger, work.message.endpoint.upstream
+        runs = [
+            run
+            for run in work.runs
+            if run.decoding.text is None and not ledger.marked("own", _mark_of(work, run, upstream))
+        ]
+        marks = [_mark_of(work, run, upstream) for run in runs]
+        if not ledger.marked("touched", upstream.encode()):
+            marks += [
+                _mark_of(work, run, tracing.PUBLIC)
+                for run in runs
+                if work.parts[run.part].path.startswith("/") and _HASH.fullmatch(_text_at(work, run))
+            ]
+        ledger.mark("issued", marks)
 
     def _fitted(
         self,
@@ -350,9 +371,18 @@ def _text_of(parts: Sequence[Part], finding: Finding) -> str:
     return parts[finding.part].text[finding.start : finding.end]
 
 
-def _mark_of(work: Work, run: tracing.Encoded) -> bytes:
-    text = work.parts[run.part].text[run.decoding.start : run.decoding.end]
-    return tracing.issued_mark(work.past, work.message.endpoint.upstream, text)
+def _text_at(work: Work, run: tracing.Encoded) -> str:
+    return work.parts[run.part].text[run.decoding.start : run.decoding.end]
+
+
+def _mark_of(work: Work, run: tracing.Encoded, place: str) -> bytes:
+    return tracing.issued_mark(work.past, place, _text_at(work, run))
+
+
+def _touch(work: Work) -> None:
+    """Remember that an upstream gave or got labelled data: what it says from then on may depend on them."""
+    if work.carries or any(flow.data_class is not None for flow in work.flows):
+        work.past.ledger.mark("touched", [work.message.endpoint.upstream.encode()])
 
 
 def _sent_mark(upstream: str, token: str) -> bytes:

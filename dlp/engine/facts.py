@@ -1,6 +1,7 @@
 """Numbers and dates in whatever way they are written: what a text says, brought to one form that can be compared."""
 
 # ruff: noqa: RUF001 - numbers are grouped by such signs too
+import functools
 import re
 from collections.abc import Iterator
 
@@ -109,6 +110,7 @@ _MONEY = re.compile(
 )
 
 
+@functools.lru_cache(maxsize=64)
 def number_of(value: str) -> tuple[str, ...]:
     """Return the number that a value is, currency aside, in each way it can be read; () where it is none."""
     match = _MONEY.fullmatch(value)
@@ -169,11 +171,15 @@ def _date(year: str, month: str, day: str) -> str:
     return f"{year}-{month:0>2}-{day:0>2}" if _FIRST_YEAR <= int(year) <= _LAST_YEAR else ""
 
 
+_LONGEST_DATE = 64
 _TIME = re.compile(r"[T ]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?")
 
 
+@functools.lru_cache(maxsize=64)
 def date_of(value: str) -> tuple[str, ...]:
     """Return the date that a value is, in each way it can be read, also without its century; () where it is none."""
+    if len(value) > _LONGEST_DATE or not any(map(str.isdigit, value)):
+        return ()
     day = _TIME.sub("", value.strip(), count=1)
     said = {date for start, end, date in dates_in(day) if start == 0 and end == len(day)}
     full = {date for date in said if date[4:5] == "-"}

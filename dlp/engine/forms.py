@@ -7,8 +7,11 @@ a value's encodings is in `encodings`; numbers and dates, which are compared by 
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from dlp.engine import facts
 from dlp.engine.folding import rot13, skeleton
@@ -37,24 +40,26 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _ATBASH = str.maketrans(_LETTERS, _LETTERS[::-1])
 _NEXT = str.maketrans(_LETTERS, _LETTERS[1:] + "a")
 _ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii")
-_BASE, _MODULUS = 257, (1 << 61) - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(NamedTuple):
     """One more way in which a value is written, folded. `alone`: not as a piece of a longer word or number.
 
     `joined`: only where several texts make it together.
     `cued`: only beside something that says it is a part, as in `ending in 4242`. `national`: digits of a country may
-    stand in front.
+    stand in front. A tuple, since a dozen are made of each value.
     """
 
-    text: str = field(repr=False)
+    text: str
     name: str
     alone: bool = True
     cued: bool = False
     national: bool = False
     joined: bool = False
+
+    def __repr__(self) -> str:
+        """Return the form's name; its text is protected."""
+        return f"Form({self.name!r})"
 
 
 def forms(value: str) -> Iterator[Form]:
@@ -64,11 +69,11 @@ def forms(value: str) -> Iterator[Form]:
         return
     if folded.isdigit():
         yield from _of_digits(value, folded)
-    elif mail := _MAIL.fullmatch(value):
+    elif "@" in value and (mail := _MAIL.fullmatch(value)):
         yield from _of_mail(mail)
     elif _NAME.fullmatch(value):
         yield from _of_name(value)
-    yield from _turned(folded)
+    yield from _turned(value, folded)
     yield from _of_facts(value)
     yield from _ends(value, folded)
     if len(folded) >= _LONG:
@@ -84,32 +89,65 @@ def _of_facts(value: str) -> Iterator[Form]:
         if number == whole and len(whole) >= _LEAST_NUMBER:
             yield from (Form(words, "words") for words in facts.in_words(int(whole)))
             yield from (Form(text, "amount") for text in (f"{whole}00", f"{int(whole):x}", f"0x{int(whole):x}"))
-    for date in facts.date_of(value):
-        if date[4:5] == "-":
+    for said in facts.date_of(value):
+        if said[4:5] == "-":
             with suppress(ValueError):
-                yield from _of_day(datetime.fromisoformat(f"{date}T00:00:00+00:00"))
+                yield from _of_day(date.fromisoformat(said))
 
 
-def _of_day(day: datetime) -> Iterator[Form]:
+def _of_day(day: date) -> Iterator[Form]:
     """Give a date in seconds, by its day of the year, with a Roman month, and in three members."""
-    moment = int(day.timestamp())
-    yield from (Form(str(moment * scale), "date") for scale in (1, 1000) if moment > 0)
-    yield Form(f"{day:%Y%j}", "date")
+    moment = (day - _EPOCH).days * 86_400
+    if moment > 0:
+        yield Form(str(moment), "date")
+        yield Form(str(moment * 1000), "date")
+    yield Form(f"{day.year}{day.timetuple().tm_yday:03}", "date")
     yield Form(f"{day.day}{_ROMAN[day.month - 1]}{day.year}", "date")
+    yield Form(f"year{day.year}month{day.month}day{day.day}", "date")
+    yield Form(f"day{day.day}month{day.month}year{day.year}", "date")
     for text in (f"{day.year}{day.month}{day.day}", f"{day.day}{day.month}{day.year}"):
         yield Form(text, PART, joined=True)
 
 
-def _turned(folded: str) -> Iterator[Form]:
+_EPOCH = date(1970, 1, 1)
+
+
+def _turned(value: str, folded: str) -> Iterator[Form]:
     """Give other alphabets; and what short forms are turned round, for only longer ones are found in a turned text."""
-    if SHORTEST < len(folded) < ANYWHERE:  # below, too many words and numbers are some other one turned round
+    size = len(folded)
+    if SHORTEST < size < ANYWHERE:  # below, too many words and numbers are some other one turned round
         if folded != folded[::-1]:
             yield Form(folded[::-1], "reversed")
         if not folded.isdigit():
             yield Form(rot13(folded), "rot13")
-    if ANYWHERE <= len(folded) < _LONG and not folded.isdigit():
+    if not ANYWHERE <= size < _LONG:
+        return
+    if folded.isdigit():
+        if size < _TURNED_DIGITS:
+            return
+        yield Form(skeleton(value.translate(_NEXT_SIGN)), "caesar")
+        yield Form(folded.translate(_BY_FIVE), "rot5")
+        if " " in value:
+            yield Form(skeleton(" ".join(word[::-1] for word in value.split(" "))), "reversed")
+    else:
         yield Form(folded.translate(_ATBASH), "atbash")
         yield Form(folded.translate(_NEXT), "caesar")
+    for text, name in ((value.translate(_ROT47), "rot47"), (_swapped(value), "pairs swapped")):
+        turned = skeleton(text)
+        if len(turned) >= ANYWHERE:
+            yield Form(turned, name)
+
+
+def _swapped(value: str) -> str:
+    signs = list(value)
+    signs[:-1:2], signs[1::2] = signs[1::2], signs[: len(value) // 2 * 2 : 2]
+    return "".join(signs)
+
+
+_TURNED_DIGITS = 10  # fewer digits, turned round, are some other number
+_ROT47 = {code: 33 + (code + 14) % 94 for code in range(33, 127)}
+_NEXT_SIGN = {code: code + 1 for code in range(48, 58)}
+_BY_FIVE = str.maketrans("0123456789", "5678901234")
 
 
 def _of_digits(value: str, digits: str) -> Iterator[Form]:
@@ -151,6 +189,8 @@ def _ends(value: str, folded: str) -> Iterator[Form]:
     if " " in value and not folded[-_LAST:].isdigit():
         return
     yield Form(folded[-_LAST:], PART, cued=True)
+    if value.isalnum() and value not in (value.lower(), value.upper()) and any(map(str.isdigit, folded[:6])):
+        yield from (Form(folded[:size], PART) for size in (6, 7))  # of keys; of numbers it is a bank's, or a town's
     for size in (6, 7, 8):
         end = folded[-size:]
         if any(map(str.isdigit, end)) and len(set(end)) > _LAST:
@@ -164,6 +204,9 @@ def _of_mail(mail: re.Match[str]) -> Iterator[Form]:
     yield Form(f"{local}at{domain}", "spelled")
     if len(local) >= 6 and local not in _SHARED:  # noqa: PLR2004 - shorter ones are words and first names
         yield Form(local, PART)
+        longest = max(re.split(r"[\W\d_]+", mail[1]), key=len).lower()
+        if ANYWHERE < len(longest) < len(local) and longest not in _SHARED:  # a surname, mostly
+            yield Form(longest, PART)
 
 
 _SHARED = frozenset(
@@ -185,8 +228,13 @@ def _of_name(value: str) -> Iterator[Form]:
     for text in (first[0] + last, last + first[0], first + last[0]):
         if len(text) >= 6:  # noqa: PLR2004 - shorter ones are words
             yield Form(text, "name")
-    if len(last) > ANYWHERE and len(names) > 1:  # shorter ones are many people's, and words
+    if len(names) == 1:
+        return
+    if len(last) > ANYWHERE:  # shorter ones are many people's, and words
         yield Form(last, PART)
+    for size in (4, 5, 6):
+        if len(first) + size >= ANYWHERE and size < len(last):
+            yield Form(first + last[:size], PART)
 
 
 def _halves(value: str, folded: str) -> Iterator[Form]:
@@ -205,28 +253,32 @@ def _halves(value: str, folded: str) -> Iterator[Form]:
 
 
 def stretches(folded: str) -> Iterator[str]:
-    """Give stretches of a long text such that a common stretch of 39 characters has one of them, whatever is around."""
-    hashes = _rolled(folded)
-    chosen: set[int] = set()
-    for start in range(max(1, len(hashes) - _WINDOW + 1)):
-        window = hashes[start : start + _WINDOW]
-        chosen.add(start + min(range(len(window)), key=window.__getitem__))
-        if len(chosen) >= _MOST_STRETCHES:
-            break
-    yield from (folded[at : at + _STRETCH] for at in sorted(chosen))
+    """Give stretches of a long text such that a common stretch of 39 characters has one of them, whatever is around.
+
+    Of a text of more than eight thousand characters it takes a longer one, a hundredth of it at most.
+    """
+    hashes = _hashes(folded)
+    window = _WINDOW
+    while len(hashes) * 2 > window * _MOST_STRETCHES:
+        window *= 2
+    least, span = hashes, 1
+    while span < min(window, len(hashes)):
+        least, span = np.minimum(least[: len(least) - span], least[span:]) if len(least) > span else least, span * 2
+    yield from (folded[at : at + _STRETCH] for at in np.flatnonzero(np.isin(hashes, least)).tolist())
 
 
-def _rolled(text: str) -> list[int]:
+def _hashes(text: str) -> NDArray[np.uint64]:
     """Return a hash of each stretch of a text: of equal stretches an equal one."""
-    power = pow(_BASE, _STRETCH - 1, _MODULUS)
-    value = 0
-    for character in text[:_STRETCH]:
-        value = (value * _BASE + ord(character)) % _MODULUS
-    found = [value * _SCATTER & _MODULUS]
-    for gone, come in zip(text, text[_STRETCH:], strict=False):
-        value = ((value - ord(gone) * power) * _BASE + ord(come)) % _MODULUS
-        found.append(value * _SCATTER & _MODULUS)
-    return found
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(np.uint64)
+    of_one, eight, span = codes, codes, 1
+    while span < _STRETCH - 8:  # the hash of 2n characters from those of n: hash(a)·factor^n + hash(b)
+        of_one = of_one[: len(of_one) - span] * _power(span) + of_one[span:]
+        span *= 2
+        eight = of_one if span == 8 else eight  # noqa: PLR2004 - sixteen and eight make a stretch
+    size = len(of_one) - 8
+    found: NDArray[np.uint64] = of_one[:size] * _power(8) + eight[16 : 16 + size]
+    return (found ^ (found >> np.uint64(29))) * _power(1)  # else the least would mostly be of the same letters
 
 
-_SCATTER = 0x9E3779B97F4A7C15  # else the smallest hash would mostly be of the same letters
+def _power(exponent: int) -> np.uint64:
+    return np.uint64(pow(0x9E3779B97F4A7C15, exponent, 1 << 64))

@@ -9,7 +9,7 @@ from dlp.core.label import DataClass, Label, State
 from dlp.core.ports import Store
 from dlp.engine.vault import Origin
 
-_KINDS = ("issued", "own", "sent", "exposed", "escaped", "coarse", "read", "prints")
+_KINDS = ("issued", "own", "touched", "sent", "exposed", "escaped", "coarse", "read", "prints")
 
 
 class Ledger:
@@ -64,7 +64,8 @@ class Ledger:
     def marked(self, kind: str, mark: bytes) -> bool:
         """Return whether something was marked.
 
-        Kinds: `issued` by an upstream, or the session's `own` that it sent there, `sent` as a token, `exposed` as a
+        Kinds: `issued` by an upstream, or the session's `own` that it sent there, upstreams that were `touched` by
+        labelled data, `sent` as a token, `exposed` as a
         short value, `escaped` on entry, `coarse`, a class of which there were too many values to follow one by one, and
         what `engine.combining` keeps: `read`, and `prints` of it.
         """

@@ -21,7 +21,12 @@ _SORTED_ID = re.compile(r"(?i:01[0-9A-HJKMNP-TV-Z]{24})")  # a ULID: ten random 
 _GROUPS = re.compile(r"(?<!\w)(?:[0-9a-fA-F]{3,12}[\s:.]){3,}[0-9a-fA-F]{3,12}(?!\w)")
 _LINES = re.compile(r"(?:^|(?<=\s))[A-Za-z0-9+/]{8,}(?:\s[A-Za-z0-9+/]{4,}){1,}={0,2}(?=\s|$)")
 _HEX_FROM, _BASE64_FROM = 32, 22
-_GROUPS_IN_BYTES = re.compile(rb"[0-9a-fA-F][0-9a-fA-F]{2,11}[ :.](?:[0-9a-fA-F]{3,12}[ :.]){2}[0-9a-fA-F]{3}")
+_GROUPS_IN_BYTES = re.compile(rb"[0-9a-fA-F][0-9a-fA-F]{2,11}[\s:.](?:[0-9a-fA-F]{3,12}[\s:.]){2}[0-9a-fA-F]{3}")
+_BITS_FROM = 128
+_BITS = re.compile(r"(?<![0-9])[01](?:[\s,;_-]{0,2}[01]){127,}(?![0-9])")
+_BITS_IN_BYTES = re.compile(rb"[01](?:[\s,;_-]{0,40}[01]){127}")
+_CAPITAL_SIGNS = re.compile(r"[0-9A-Z$%*+./:-][0-9A-Z $%*+./:-]{24,}")
+_CAPITALS_IN_BYTES = re.compile(_CAPITAL_SIGNS.pattern.encode())
 _VERSIONS, _VARIANTS = "147", "89abAB"
 _BASE32_FROM, _DECIMAL_FROM = 26, 37  # characters that sixteen bytes take, about
 _SHORTEST_LIST = 4
@@ -30,17 +35,32 @@ _MANY_CAPITALS = 3  # beside each other, as in no name put together from words
 _RANGES = re.compile(r"A-Z|a-z|0-9|://")
 _KINDS = 12  # of sixteen random bytes, so many are different ones
 _HIGH = 127
-_LIST_IN_BYTES = re.compile(rb"[0-9a-fA-F][0-9a-fA-F]{0,2}[ ,;:_-]{1,2}(?:[0-9a-fA-F]{1,3}[ ,;:_-]{1,2}){14}")
-_LONG_TOKEN = re.compile(rb'[^\s"]{20,}')
+_LIST_IN_BYTES = re.compile(
+    rb"[0-9a-fA-F][0-9a-fA-F]{0,2}[\s,;:_-]{1,40}(?:(?:0[xX])?[0-9a-fA-F]{1,3}[\s,;:_-]{1,40}){14}"
+)
 
 
 def may_be_sealed(surface: bytes) -> bool:
     """Return whether a surface may hold something that nobody could read; True costs a closer look."""
-    if any(_dense(token.decode("utf-8", "replace")) for token in _LONG_TOKEN.findall(surface)):
-        return True
-    return (_OF_LIST in surface.translate(_IN_LIST) and _LIST_IN_BYTES.search(surface) is not None) or (
-        _OF_GROUPS in surface.translate(_IN_GROUPS) and _GROUPS_IN_BYTES.search(surface) is not None
+    return (
+        any(_dense(token.decode()) for token in _long_ones(surface))
+        or (_OF_LIST in surface.translate(_IN_LIST) and _LIST_IN_BYTES.search(surface) is not None)
+        or (_OF_GROUPS in surface.translate(_IN_GROUPS) and _GROUPS_IN_BYTES.search(surface) is not None)
+        or any(_is_64(match) for match in _lines(surface))
+        or any(_is_45(match.decode()) for match in _CAPITALS_IN_BYTES.findall(surface))
+        or (surface.count(b"0") + surface.count(b"1") >= _BITS_FROM and _BITS_IN_BYTES.search(surface) is not None)
     )
+
+
+def _long_ones(data: bytes) -> list[bytes]:
+    return [token for token in data.translate(_SIGNS).split() if len(token) >= _LONG]
+
+
+def _lines(data: bytes) -> Iterator[str]:
+    """Give what of a text, here as UTF-8, may be base64 in lines or groups."""
+    for stretch in data.translate(_IN_LINES).split(b"\n"):
+        if len(stretch) > _BASE64_FROM and not stretch.islower() and not stretch.isupper():
+            yield from _LINES.findall(stretch.decode())
 
 
 def _stretch_of(characters: bytes) -> bytes:
@@ -48,9 +68,16 @@ def _stretch_of(characters: bytes) -> bytes:
     return bytes(b"x"[0] if byte in characters else b" "[0] for byte in range(256))
 
 
-_IN_LIST, _OF_LIST = _stretch_of(b"0123456789abcdefABCDEF ,;:_-"), b"x" * 30
-_IN_GROUPS, _OF_GROUPS = _stretch_of(b"0123456789abcdefABCDEF :."), b"x" * 15
+_IN_LIST, _OF_LIST = _stretch_of(b"0123456789abcdefABCDEFxX \t\r\n,;:_-"), b"x" * 31
+_IN_GROUPS, _OF_GROUPS = _stretch_of(b"0123456789abcdefABCDEF \t\r\n:."), b"x" * 15
 """What each of the two expressions is made of, and how much of it at least: a tenth of the cost."""
+
+_SIGNS = bytes(byte if byte in range(33, 127) and byte != ord('"') else ord(" ") for byte in range(256))
+_IN_LINES = bytes(
+    byte if byte in b"+/=" or bytes([byte]).isalnum() else ord(" ") if byte in b" \t\r\n" else ord("\n")
+    for byte in range(256)
+)
+_LONG = 20
 
 
 def _dense(token: str) -> bool:
@@ -59,7 +86,15 @@ def _dense(token: str) -> bool:
 
 def sealed(text: str) -> Iterator[tuple[int, int]]:
     """Give where in a text something stands that nobody could read."""
-    for kind, is_sealed in _KINDS_OF_SEALED:
+    data = text.encode("utf-8", "replace")
+    for kind, is_sealed in (
+        *(_IN_ONE_PIECE if _long_ones(data) else ()),
+        *(_IN_GROUPS_OF if _OF_GROUPS in data.translate(_IN_GROUPS) else ()),
+        *(_IN_LINES_OF if any(_lines(data)) else ()),
+        *(_IN_BITS if data.count(b"0") + data.count(b"1") >= _BITS_FROM else ()),
+        *(_IN_CAPITALS if _CAPITALS_IN_BYTES.search(data) else ()),
+        *(_AS_LIST if _OF_LIST in data.translate(_IN_LIST) else ()),
+    ):
         for match in kind.finditer(text):
             if is_sealed(match.group()):
                 yield match.span()
@@ -89,10 +124,14 @@ def _random_bytes(numbers: Sequence[str]) -> bool:
         values = [int(number) for number in numbers]
     else:
         return False
-    middle = [value for value in values if value <= 255]  # noqa: PLR2004 - bytes
-    if len(middle) < len(values) or max(values) <= _HIGH or len(set(values[:64])) < _KINDS:
+    if max(values) > 255 or len(set(values[:64])) < _KINDS:  # noqa: PLR2004 - bytes
         return False
+    if max(values) <= _HIGH:  # as codes of characters: of what is encoded again
+        return _ENCODED_AGAIN.fullmatch(bytes(values)) is not None
     return values != sorted(values) and values != sorted(values, reverse=True)
+
+
+_ENCODED_AGAIN = re.compile(rb"[A-Za-z0-9+/=_:. -]{22,}")
 
 
 def _is_random(run: str) -> bool:
@@ -102,10 +141,26 @@ def _is_random(run: str) -> bool:
     if _SORTED_ID.fullmatch(run):
         return False
     if run in (run.lower(), run.upper()):
-        return len(run) >= _BASE32_FROM and (run.isalpha() or _changes(run, str.isdigit) >= len(run) // 8)
+        if len(run) < _BASE32_FROM or _worded(run.lower()):
+            return False
+        return run.isalpha() or _changes(run, str.isdigit) >= min(len(run) // 8, _MANY_CHANGES)
     return (
         run.isalpha() and len(_CAPITALS.findall(run)) >= _MANY_CAPITALS and _changes(run, str.isupper) * 4 >= len(run)
     )
+
+
+_PAIRS = frozenset(
+    """th he in er an re on at en nd ti es or te of ed is it al ar st to nt ng se ha as ou io le ve co me de hi ri ro ic
+    ne ea ra ce li ch ll be ma si om ur la el ie ei un us ge ta et ir il tr ns di so no ho ec no ca""".split()  # noqa: SIM905 - pairs read best as words
+)
+"""Pairs of letters that stand beside each other more often than others, in several languages."""
+_MANY_CHANGES = 8
+
+
+def _worded(run: str) -> bool:
+    """Return whether letters are rather words without spaces than written by a machine; figures break them up."""
+    common = sum(one + other in _PAIRS for one, other in pairwise(run))
+    return common * 10 >= len(run) * 3
 
 
 def _is_64(group: str) -> bool:
@@ -117,6 +172,25 @@ def _is_64(group: str) -> bool:
     return (
         kinds and not words and len(squeezed) >= _BASE64_FROM and _changes(squeezed, str.isupper) * 4 >= len(squeezed)
     )
+
+
+def _is_bits(bits: str) -> bool:
+    """Return whether zeros and ones are rather bits of something than counts: both come often, and in no order."""
+    squeezed = re.sub(r"[^01]", "", bits)
+    return len(squeezed) >= _BITS_FROM and _changes(squeezed, "1".__eq__) * 4 >= len(squeezed)
+
+
+def _is_45(written: str) -> bool:
+    """Return whether capitals, figures and signs are rather base 45 than names and numbers: they take turns."""
+    letters, figures = sum(map(str.isalpha, written)), sum(map(str.isdigit, written))
+    if (len(written) - letters - figures) * 12 < len(written):
+        return False
+    changes = sum(_class_of(one) != _class_of(other) for one, other in pairwise(written))
+    return letters * 3 >= len(written) and figures * 10 >= len(written) and changes * 20 >= len(written) * 9
+
+
+def _class_of(sign: str) -> int:
+    return 0 if sign.isalpha() else 1 if sign.isdigit() else 2
 
 
 def _is_hex(group: str) -> bool:
@@ -148,11 +222,11 @@ def _is_85(token: str) -> bool:
     return len(odd) >= 3 and len(signs) * 12 >= len(token) and longest <= 5  # noqa: PLR2004
 
 
-_KINDS_OF_SEALED: tuple[tuple[re.Pattern[str], Callable[[str], bool]], ...] = (
-    (_RUN, _is_random),
-    (_TOKEN, _is_85),
-    (_GROUPS, _is_hex),
-    (_LINES, _is_64),
-    (_ID, _is_no_id),
-    (_LIST, _is_list),
-)
+type _Kind = tuple[re.Pattern[str], Callable[[str], bool]]
+
+_IN_ONE_PIECE: tuple[_Kind, ...] = ((_RUN, _is_random), (_TOKEN, _is_85), (_ID, _is_no_id))
+_IN_BITS: tuple[_Kind, ...] = ((_BITS, _is_bits),)
+_IN_CAPITALS: tuple[_Kind, ...] = ((_CAPITAL_SIGNS, _is_45),)
+_IN_GROUPS_OF: tuple[_Kind, ...] = ((_GROUPS, _is_hex),)
+_IN_LINES_OF: tuple[_Kind, ...] = ((_LINES, _is_64),)
+_AS_LIST: tuple[_Kind, ...] = ((_LIST, _is_list),)

@@ -350,20 +350,28 @@ def field_findings(
 
 
 def unreadable(parts: Iterable[tuple[int, Part]], runs: Iterable[Encoded], past: Past, upstream: str) -> bool:
-    """Return whether the proxy cannot read something in these parts that their own upstream did not issue.
+    """Return whether the proxy cannot read something in these parts that neither their upstream nor the public issued.
 
-    A cookie is not opaque to whoever set it: a run that this upstream gave this session may return to it.
+    A cookie is not opaque to whoever set it: a run that this upstream gave this session may return to it. What an
+    upstream gave that has nothing to do with labelled data is public here: hashes on a page may go anywhere.
     """
     numbered = dict(parts)
     if any(part.kind is Kind.OPAQUE for part in numbered.values()):
         return True
     return any(
         run.decoding.text is None
-        and not past.ledger.marked(
-            "issued", issued_mark(past, upstream, numbered[run.part].text[run.decoding.start : run.decoding.end])
-        )
+        and not was_issued(past, upstream, numbered[run.part].text[run.decoding.start : run.decoding.end])
         for run in runs
     )
+
+
+PUBLIC = ""
+"""In place of an upstream: hashes that one told that has nothing to do with labelled data."""
+
+
+def was_issued(past: Past, upstream: str, run: str) -> bool:
+    """Return whether an opaque run may go to `upstream`, since it or the public gave it to this session."""
+    return any(past.ledger.marked("issued", issued_mark(past, place, run)) for place in (upstream, PUBLIC))
 
 
 def issued_mark(past: Past, upstream: str, run: str) -> bytes:

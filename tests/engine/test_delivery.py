@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import hashlib
 
 import pytest
 
@@ -135,6 +136,36 @@ def test_what_a_session_sent_itself_was_not_issued_by_the_upstream(routes: Wall)
     assert routes.send(session, "POST https://slack.test/api", json={"channel": "hr", "t": noise}).passed
     routes.receive(session, "POST https://slack.test/api", json={"ok": noise})
     assert not routes.send(session, "POST https://slack.test/api", json={"channel": "all", "t": noise}).passed
+
+
+HASH = hashlib.sha256(b"release 1.2").hexdigest()
+
+
+def test_a_hash_that_a_page_told_may_go_anywhere(routes: Wall):
+    session = routes.open()
+    routes.receive(session, "GET https://open.test/p", json={"pin": "K9-73519-Q"})
+    assert not routes.send(session, "POST https://slack.test/api", json={"channel": "all", "t": HASH}).passed
+    routes.receive(session, "GET https://echo.test/releases", json={"sha256": HASH})
+    assert routes.send(session, "POST https://slack.test/api", json={"channel": "all", "t": HASH}).passed
+    other = routes.open()
+    routes.receive(other, "GET https://open.test/p", json={"pin": "K9-73519-Q"})
+    assert not routes.send(other, "POST https://slack.test/api", json={"channel": "all", "t": HASH}).passed
+
+
+def test_a_hash_from_whoever_has_labelled_data_is_not_public(routes: Wall):
+    session = routes.open()
+    routes.receive(session, "GET https://open.test/p", json={"pin": "K9-73519-Q"})
+    routes.receive(session, "GET https://open.test/hashes", json={"sha256": HASH})
+    assert not routes.send(session, "POST https://slack.test/api", json={"channel": "all", "t": HASH}).passed
+
+
+def test_a_credential_is_not_public_whoever_gave_it(routes: Wall):
+    session = routes.open()
+    key = base64.b64encode(hashlib.sha256(b"key").digest()).decode()
+    routes.receive(session, "GET https://echo.test/login", json={"ok": key}, headers=[(b"x-key", HASH.encode())])
+    routes.receive(session, "GET https://open.test/p", json={"pin": "K9-73519-Q"})
+    for secret in (key, HASH):
+        assert not routes.send(session, "POST https://slack.test/api", json={"channel": "all", "t": secret}).passed
 
 
 def test_bombs_in_many_parts_share_one_budget(routes: Wall):

@@ -2,6 +2,8 @@ import base64
 import hashlib
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dlp.core.message import Kind, Part
 from dlp.engine.sealed import lists, may_be_sealed, sealed
@@ -20,6 +22,31 @@ WRITTEN = {
 def test_ciphertext_is_seen_in_whatever_it_is_written(name: str):
     seen = [text for text in WRITTEN[name] if any(sealed(f"see {text}")) and may_be_sealed(f'"see {text}"'.encode())]
     assert len(seen) >= len(HASHES) * (0.9 if name == "base85" else 1)
+
+
+def _grouped(text: str, size: int, between: str) -> str:
+    return between.join(text[at : at + size] for at in range(0, len(text), size))
+
+
+@pytest.mark.parametrize("between", [" ", "\n", "\r\n", "\t"])
+@pytest.mark.parametrize("size", [8, 12, 16, 19])
+def test_ciphertext_in_lines_or_groups_is_seen_by_the_first_look_too(size: int, between: str):
+    for each in HASHES:
+        text = _grouped(base64.b64encode(each).decode(), size, between)
+        assert any(sealed(text)) == may_be_sealed(text.encode())
+    assert sum(any(sealed(_grouped(base64.b64encode(h).decode(), size, " "))) for h in HASHES) >= len(HASHES) * 0.8
+
+
+@pytest.mark.parametrize("between", [" ", ",", ", ", "\t", "\n", ",\n    "])
+def test_bytes_one_by_one_are_seen_by_the_first_look_however_they_are_laid_out(between: str):
+    for each in HASHES:
+        assert may_be_sealed(f"[{between.join(map(str, each))}]".encode())
+        assert may_be_sealed(f"[{between.join(f'0x{byte:02x}' for byte in each)}]".encode())
+
+
+@given(st.text('aB3/+= \n:.,-x0fF"', max_size=120))
+def test_what_the_closer_look_sees_the_first_look_does_not_miss(text: str):
+    assert may_be_sealed(text.encode()) or not any(sealed(text))
 
 
 def test_a_hash_in_the_shape_of_an_id_is_no_id_unless_it_says_so():
