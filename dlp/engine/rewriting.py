@@ -25,6 +25,8 @@ STATE_OF: Mapping[str, State] = {
 
 _CONFIDENCE = {Confidence.LOW: 0, Confidence.MEDIUM: 1, Confidence.HIGH: 2}
 
+_FEW = 16
+
 type Transform = Callable[[str, Finding, str, SessionVault], str]
 """Ask the plugins: name of the transform, finding, text, vault. Raises PluginError where nobody claims the name."""
 
@@ -105,8 +107,12 @@ def repetitions(parts: Iterable[tuple[int, Part]], spans: Iterable[Span], texts:
     A value that is in the vault gets the same token wherever it turns up, also where a classifier missed it.
     """
     speaker_of = dict(zip(texts, spans, strict=True))
+    given = list(parts)
+    repeated = _repeated(list(speaker_of), [part.text for _, part in given])
+    if not repeated:
+        return []
     index = Index()
-    for text in speaker_of:
+    for text in repeated:
         index.add(Known(text, number=False, origin=Origin()))
     if not index:
         return []
@@ -115,7 +121,6 @@ def repetitions(parts: Iterable[tuple[int, Part]], spans: Iterable[Span], texts:
         taken.setdefault(span.part, []).append((span.start, span.end))
     more: list[Span] = []
     last: dict[int, int] = {}
-    given = list(parts)
     for at, match in index.find_in([part.text for _, part in given]):
         number, part = given[at]
         start, end = (0, len(part.text)) if part.kind is Kind.NUMBER else (match.start, match.end)
@@ -124,6 +129,14 @@ def repetitions(parts: Iterable[tuple[int, Part]], spans: Iterable[Span], texts:
             more.append(Span(number, start, end, "tokenize", speaker.finding, speaker.findings))
             last[number] = end
     return more
+
+
+def _repeated(values: list[str], texts: Sequence[str]) -> list[str]:
+    """Return the values that may stand in these texts more often than once: a few are counted, which is quick."""
+    if len(values) > _FEW:
+        return values
+    everywhere, once = fold("\0".join(texts)), fold("\0".join(values))
+    return [value for value in values if everywhere.count(each := fold(value)) > once.count(each)]
 
 
 def melts(value: str, text: str, start: int, end: int) -> bool:
@@ -143,10 +156,11 @@ def leftovers(parts: Sequence[Part], edits: Sequence[Edit], texts: Iterable[tupl
             wanted.setdefault(part, set()).add(text)
     for part, values in wanted.items():
         after = apply_edits(parts[part].text, by_part.get(part, ()))
-        index = Index()
-        for value in values:
-            if value in after:  # an index costs more to make than this; it says whether the value stands alone
+        left = [value for value in values if value in after]
+        if left:  # an index, which costs more to make, says whether they stand alone
+            index = Index()
+            for value in left:
                 index.add(Known(value, number=False, origin=Origin()))
-        if index and index.find(after):
-            return True
+            if index.find(after):
+                return True
     return False
