@@ -20,7 +20,7 @@ from dlp.core.message import Direction
 from dlp.engine.mcp_dialogue import Dialogue, Send
 from dlp.engine.sessions import SessionInfo
 from dlp.wire.jsonrpc import Id, RpcError, Sort, read_rpc
-from dlp.wire.mcp import renamed
+from dlp.wire.mcp import renamed, with_id
 from dlp.wire.mcp_headers import McpHeaders
 
 _MOST_HELD = 256
@@ -173,18 +173,15 @@ class Child:
         if not self.shared:
             return content, waiter
         self._next += 1
-        new: dict[str, object] = {"rpc/id": self._next}
-        if waiter.token is not None:
-            new["/_meta/progressToken"] = self._next
-        return renamed(rpc, new), waiter
+        return with_id(rpc, self._next, None if waiter.token is None else self._next), waiter
 
     def _theirs(self, send: Send, waiter: Waiter | None) -> Send:
         """Return a message under the id and token that its client knows."""
         if not self.shared or waiter is None or send.about is None:
             return send
         rpc = read_rpc(send.raw)
-        new: dict[str, object] = {"rpc/id": waiter.id} if send.answers else {"/progressToken": waiter.token}
-        return Send(send.direction, renamed(rpc, new), waiter.id, send.answers)
+        raw = with_id(rpc, waiter.id) if send.answers else renamed(rpc, {"/progressToken": waiter.token})
+        return Send(send.direction, raw, waiter.id, send.answers)
 
     def _deliver(self, send: Send) -> None:
         if send.direction is Direction.OUTBOUND:
@@ -243,7 +240,10 @@ class Children:
             return
         child = await self._child(session, ours)
         if child is None:
-            await request.answer(_BUSY, _error("The server cannot be started, or ends again and again"))
+            told = "The server cannot be started, or ends again and again"
+            dialogue = self._begin(session, self._server.name, None)
+            dialogue.record(Direction.INBOUND, "upstream", "The server did not answer", told)
+            await request.answer(_BUSY, _error(told))
             return
         back, waiter = await child.send(content, request)
         if waiter is None:

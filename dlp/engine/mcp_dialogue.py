@@ -158,7 +158,7 @@ class Dialogue:
         it is enough that the server is one to which something may go. What it answers is judged like any answer.
         """
         if ours:
-            return self._from_us(read_rpc(raw))
+            return self._from_us(read_rpc(raw), beside)
         if is_batch(raw):
             return (yield from self._batch(raw, self._from_client, OUTBOUND))
         return (yield from self._from_client(raw, beside))
@@ -176,7 +176,7 @@ class Dialogue:
         try:
             rpc = read_rpc(raw)
         except RpcError as error:
-            refuse = self._object(OUTBOUND, _PROTOCOL, "Not a message of MCP", str(error))
+            refuse = self.record(OUTBOUND, _PROTOCOL, "Not a message of MCP", str(error))
             return (self._error(INBOUND, error.id, error.code, refuse),)
         match rpc.sort:
             case Sort.REQUEST:
@@ -208,7 +208,7 @@ class Dialogue:
             except RpcError as error:
                 code, wrong = error.code, str(error)
         if not messages:
-            refuse = self._object(direction, _PROTOCOL, "Not a message of MCP", wrong)
+            refuse = self.record(direction, _PROTOCOL, "Not a message of MCP", wrong)
             return () if direction is INBOUND else (self._error(INBOUND, None, code, refuse),)
         sends: list[Send] = []
         for message in messages:
@@ -232,7 +232,7 @@ class Dialogue:
         if rpc.id in self._asked or len(self._asked) >= _MOST_OPEN:
             used = rpc.id in self._asked
             says = "The id is that of a request that is not answered yet." if used else "Too many are not answered yet."
-            refuse = self._object(OUTBOUND, _PROTOCOL, "The request cannot be told from others", says)
+            refuse = self.record(OUTBOUND, _PROTOCOL, "The request cannot be told from others", says)
             # Without its id: an error that bears it would be taken for the answer to the other request.
             return (self._error(INBOUND, None, INVALID_REQUEST, refuse),)
         request = Open(rpc, self._call(), target_of(rpc))
@@ -247,23 +247,24 @@ class Dialogue:
             self._tokens[token] = rpc.id
         return (Send(OUTBOUND, written.raw, rpc.id, headers=written.headers),)
 
-    def _from_us(self, rpc: Rpc) -> Sequence[Send]:
+    def _from_us(self, rpc: Rpc, beside: Beside | None) -> Sequence[Send]:
         """Let a message of the proxy's own pass to a server that the policy names."""
         request = Open(rpc, self._call(), target_of(rpc))
         refuse = self._engine().connect(request.call, "mcp", self.server, 0)
+        headers = () if beside is None else beside.write((), rpc.raw)
         if rpc.id is None:
-            return () if refuse else (Send(OUTBOUND, rpc.raw),)
+            return () if refuse else (Send(OUTBOUND, rpc.raw, headers=headers),)
         if refuse is not None:
             return (self.refusal(request, refuse),)
         self._asked[rpc.id] = request
-        return (Send(OUTBOUND, rpc.raw, rpc.id),)
+        return (Send(OUTBOUND, rpc.raw, rpc.id, headers=headers),)
 
     def _server_request(self, rpc: Rpc, about: Id | None) -> Steps:
         """Judge a request of the server's: a question to the user, to the model, for the roots."""
         assert rpc.id is not None  # noqa: S101 - or it would be a notification
         target = target_of(rpc)
         if rpc.id in self._asking or len(self._asking) >= _MOST_OPEN:
-            refuse = self._object(INBOUND, _PROTOCOL, "The request cannot be told from others", "Its id is in use.")
+            refuse = self.record(INBOUND, _PROTOCOL, "The request cannot be told from others", "Its id is in use.")
             return (self._error(OUTBOUND, None, INVALID_REQUEST, refuse),)
         request = Open(rpc, self._call(), target)
         self._asking[rpc.id] = request
@@ -277,7 +278,7 @@ class Dialogue:
         """Judge the answer to a request; what answers none is dropped."""
         request = asked.get(rpc.id) if rpc.id is not None else None
         if request is None or rpc.id is None:
-            self._object(direction, _PROTOCOL, "An answer to no request", "Nobody asked for this, or not any more.")
+            self.record(direction, _PROTOCOL, "An answer to no request", "Nobody asked for this, or not any more.")
             return ()
         if direction is INBOUND and rpc.sort is Sort.RESULT and request.rpc.method == "tools/list":
             written = yield from self._listing(request, rpc)
@@ -304,7 +305,7 @@ class Dialogue:
         try:
             pins = self._pins.see(self.server, tools)
         except ValueError as error:
-            return self._object(INBOUND, _PROTOCOL, "Not a list of tools", f"It holds what is no tool: {error}.")
+            return self.record(INBOUND, _PROTOCOL, "Not a list of tools", f"It holds what is no tool: {error}.")
         known, suspect = {str(rpc.id)}, [pin for pin in pins if pin.suspect]
         facts = {
             **NO_TOOL,
@@ -387,7 +388,7 @@ class Dialogue:
         if isinstance(outcome, Refuse):
             return outcome
         if not alive:
-            return self._object(direction, "identity", "The session is over", "It was closed or frozen meanwhile.")
+            return self.record(direction, "identity", "The session is over", "It was closed or frozen meanwhile.")
         count = sum(len(block.parts) for block in body.blocks) if outcome.edits else 0
         try:
             raw = body.write([edit for edit in outcome.edits if edit.part < count])
@@ -420,8 +421,8 @@ class Dialogue:
     def _call(self) -> Call:
         return Call(self.session, self._trace()[0])
 
-    def _object(self, direction: Direction, kind: str, title: str, detail: str) -> Refuse:
-        """Refuse for what the dialogue itself found; recorded."""
+    def record(self, direction: Direction, kind: str, title: str, detail: str) -> Refuse:
+        """Refuse for what was found here or by the transport, beside the policy; recorded."""
         endpoint = Endpoint("mcp", self.upstream, "")
         return self._engine().refuse(self._call(), direction, kind, title, detail, endpoint=endpoint)
 
@@ -469,15 +470,15 @@ class Dialogue:
         if direction is INBOUND:
             answer = None if number is None else self.fail(number, "limit", "The answer is too large", detail)
             if answer is None:
-                self._object(INBOUND, "limit", "A message of the server is too large", detail)
+                self.record(INBOUND, "limit", "A message of the server is too large", detail)
             return () if answer is None else (answer,)
-        refuse = self._object(OUTBOUND, "limit", "The message is too large", detail)
+        refuse = self.record(OUTBOUND, "limit", "The message is too large", detail)
         return (self._error(INBOUND, number, INVALID_REQUEST, refuse),)
 
     def broken(self, raw: bytes, direction: Direction) -> Sequence[Send]:
         """Answer for a message on which something failed inside the proxy: nothing of it goes on."""
         title, detail = "The proxy could not judge this message", "Something failed inside the proxy."
-        refuse = self._object(direction, "error", title, detail)
+        refuse = self.record(direction, "error", title, detail)
         try:
             rpc = read_rpc(raw)
         except RpcError:
@@ -501,7 +502,7 @@ class Dialogue:
         detail = f"What it sent is no message of MCP: {error}."
         answer = None if number is None else self.fail(number, _PROTOCOL, "The server gave no readable answer", detail)
         if answer is None:
-            self._object(INBOUND, _PROTOCOL, "Not a message of MCP", detail)
+            self.record(INBOUND, _PROTOCOL, "Not a message of MCP", detail)
         return () if answer is None else (answer,)
 
     # --- what is kept ------------------------------------------------------------------------------------------------

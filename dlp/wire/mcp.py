@@ -20,7 +20,7 @@ from dlp.core.message import MCP_METHODS, Block, Kind, Part
 from dlp.core.policy import decoded_path
 from dlp.wire.body import Body, read_body
 from dlp.wire.json_text import JSON_STRING, scan_json
-from dlp.wire.jsonrpc import Rpc, Sort
+from dlp.wire.jsonrpc import Id, Rpc, Sort
 from dlp.wire.leaf import Leaves, Place, by_part, make_part, rewrite
 from dlp.wire.limits import Invalid
 
@@ -319,6 +319,19 @@ def renamed(rpc: Rpc, new: Mapping[str, object]) -> bytes:
             out += (text[done:start], json.dumps(new[part.path]))
             done = end
     return ("".join(out) + text[done:]).encode()
+
+
+def with_id(rpc: Rpc, new: Id, token: Id | None = None) -> bytes:
+    """Return a message under another id, and with another progress token where one is given; all else as it came."""
+    if token is None and rpc.id is not None:
+        old, number = json.dumps(rpc.id).encode(), json.dumps(new).encode()
+        begins, ends = b'{"jsonrpc":"2.0","id":%b,' % old, b',"id":%b}' % old
+        # So the SDKs write it: nothing can stand around the first member, nor around the last.
+        if rpc.raw.startswith(begins):
+            return b'{"jsonrpc":"2.0","id":%b,' % number + rpc.raw[len(begins) :]
+        if rpc.raw.endswith(ends):
+            return rpc.raw[: -len(ends)] + b',"id":%b}' % number
+    return renamed(rpc, {"rpc/id": new} | ({} if token is None else {"/_meta/progressToken": token}))
 
 
 def _without_id(raw: bytes, rpc: Rpc) -> bytes | None:

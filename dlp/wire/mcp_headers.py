@@ -52,6 +52,11 @@ class McpHeaders:
             surface = "\n".join(part.text for part in made).encode("utf-8", "replace")
             self.blocks = (Block(lambda: made, surface=surface, key=("mcp-headers", surface)),)
 
+    def names(self, *wanted: bytes) -> Mapping[bytes, str | None]:
+        """Return what the fields of these names say; of one that is missing, None."""
+        said = {name: decoded(value) for name, value in self._fields}
+        return {name: said.get(name) for name in wanted}
+
     def write(self, edits: Sequence[Edit], raw: bytes) -> Fields:
         """Return the fields that go with `raw`, the message as it goes out.
 

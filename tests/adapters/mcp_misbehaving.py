@@ -6,6 +6,7 @@ import sys
 import time
 
 CANCELLED: list[object] = []
+WAITING: list[object] = []
 
 
 def say(**message: object) -> None:
@@ -25,6 +26,14 @@ def serve(message: dict) -> None:  # noqa: C901, PLR0912 - one branch a kind of 
         say(id=number, result={"tools": [{"name": "echo", "inputSchema": {}}]})
     elif method == "notifications/cancelled":
         CANCELLED.append(params.get("requestId"))
+    elif method is None:
+        text = json.dumps(message.get("result", message.get("error")))
+        say(id=WAITING.pop(), result={"content": [{"type": "text", "text": text}]})
+    elif tool == "ask":
+        WAITING.append(number)
+        say(
+            id=0, method="sampling/createMessage", params={"messages": [], "maxTokens": 1, "systemPrompt": sys.argv[-1]}
+        )
     elif method != "tools/call":
         if number is not None:
             say(id=number, result={})

@@ -74,15 +74,20 @@ class Http:
         self.bearer = bearer
 
     async def ask(
-        self, path: str, message: object = None, method: str = "POST", **fields: str
+        self,
+        path: str,
+        message: object = None,
+        method: str = "POST",
+        into: list[MutableMapping[str, Any]] | None = None,
+        **fields: str,
     ) -> tuple[int, Mapping[str, str], list[Any]]:
-        """Return status, header fields and the messages that a request is answered with."""
+        """Return status, header fields and the messages that a request is answered with; `into` gets it all as it comes."""
         raw = message if isinstance(message, bytes) else json.dumps(message).encode() if message is not None else b""
         headers = {"host": "127.0.0.1", "accept": "application/json, text/event-stream"}
         headers |= {"content-type": "application/json"} if raw else {}
         headers |= {"authorization": f"Bearer {self.bearer}"} if self.bearer else {}
         headers |= {name.replace("_", "-"): value for name, value in fields.items()}
-        sent: list[MutableMapping[str, Any]] = []
+        sent: list[MutableMapping[str, Any]] = [] if into is None else into
         pieces = [{"type": "http.request", "body": raw, "more_body": False}]
 
         async def receive() -> MutableMapping[str, Any]:
@@ -103,6 +108,15 @@ class Http:
             lines = [line[6:] for line in body.split(b"\n") if line.startswith(b"data: ")]
             return status, told, [json.loads(line) for line in lines]
         return status, told, [json.loads(body)] if body else []
+
+
+def modern(number: object, method: str, **params: object) -> tuple[dict[str, object], dict[str, str]]:
+    """Return a request of the revision without sessions, and its header fields."""
+    about = {"protocolVersion": "2026-07-28", "clientInfo": {"name": "t", "version": "1"}, "clientCapabilities": {}}
+    meta = {f"io.modelcontextprotocol/{name}": value for name, value in about.items()}
+    fields = {"mcp_protocol_version": "2026-07-28", "mcp_method": method}
+    name = params.get("uri" if method == "resources/read" else "name")
+    return request(number, method, **params, _meta=meta), fields | ({"mcp_name": str(name)} if name else {})
 
 
 def request(number: object, method: str, **params: object) -> dict[str, object]:

@@ -166,7 +166,6 @@ def test_all_servers_are_one_under_joined_names(shell: Shell):
         _, _, told = await http.ask("/mcp", call(4, "search_tools", query="echo"))
         assert told[0]["result"]["structuredContent"]["total"] == 2
         assert "error" in (await http.ask("/mcp", call(5, "three.echo")))[2][0]
-        assert "error" in (await http.ask("/mcp", request(6, "server/discover")))[2][0]
         assert (await http.ask("/mcp", None, "GET"))[0] == 405
         assert (await http.ask("/mcp", request(7, "ping")))[2][0]["result"] == {}
 
