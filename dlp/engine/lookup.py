@@ -311,12 +311,17 @@ class Lookup:
 
     # --- pieces -------------------------------------------------------------------------------------------------------
 
-    def cuts(self, streams: Sequence[Sequence[str]]) -> Iterator[list[tuple[int, int, Known]]]:
-        """Give for each stream of folded pieces what `cut` gives: one look tells that most hold nothing."""
+    def cuts(
+        self, streams: Sequence[Sequence[str]], new: Sequence[tuple[int, int]]
+    ) -> Iterator[list[tuple[int, int, Known]]]:
+        """Give for each stream of folded pieces what `cut` gives: one look tells that most hold nothing.
+
+        `new` says for each which pieces, half-open, were not there before: what others make alone is known already.
+        """
         joined = ["".join(pieces) for pieces in streams]
         longer = set(self._holding(joined))
         for number, pieces in enumerate(streams):
-            yield list(self.cut(pieces, longer=number in longer))
+            yield list(self.cut(pieces, longer=number in longer, new=new[number]))
 
     def _holding(self, folded: Sequence[str]) -> Iterator[int]:
         """Give the numbers of the texts that may hold a gram in one of their readings; some more than once."""
@@ -325,10 +330,13 @@ class Lookup:
         for position in self._bloom.candidates(_SEPARATOR.join(views), self._grams):
             yield (bisect_right(starts, position) - 1) // _TURNS
 
-    def cut(self, pieces: Sequence[str], *, longer: bool = True) -> Iterator[tuple[int, int, Known]]:
+    def cut(
+        self, pieces: Sequence[str], *, longer: bool = True, new: tuple[int, int] | None = None
+    ) -> Iterator[tuple[int, int, Known]]:
         """Give the values that several folded pieces make, or make two fifths of: first and last piece, value.
 
-        `longer` says that values of eight characters and more may be among them.
+        `longer` says that values of eight characters and more may be among them, `new` which pieces short values must
+        have one of.
         """
         joined = "".join(pieces)
         starts = list(accumulate(map(len, pieces), initial=0))
@@ -346,22 +354,22 @@ class Lookup:
             if first < last and _by_itself(joined, start, stop, edges=starts):
                 yield first, last, known
         if len(pieces) <= _FEW_PIECES:
-            yield from self._short_cut(pieces)
+            yield from self._short_cut(pieces, *(new or (0, len(pieces))))
 
-    def _short_cut(self, pieces: Sequence[str]) -> Iterator[tuple[int, int, Known]]:
+    def _short_cut(self, pieces: Sequence[str], begin: int, end: int) -> Iterator[tuple[int, int, Known]]:
         few = len(self._words) <= _FEW
         if not (few and self._words) and not self._joined:
             return
-        for first, (one, other) in enumerate(pairwise(pieces)):
-            if len(one) + len(other) >= ANYWHERE:
+        for first in range(max(0, begin - ANYWHERE), min(end, len(pieces) - 1)):
+            word = pieces[first]
+            if len(word) + len(pieces[first + 1]) >= ANYWHERE:
                 continue
-            word = ""
-            for last in range(first, len(pieces)):
+            for last in range(first + 1, len(pieces)):
                 word += pieces[last]
                 if len(word) >= ANYWHERE:
                     break
                 # Two numbers beside each other make a third too often.
-                if last == first or len(word) <= SHORTEST or (last - first == 1 and word.isdigit()):
+                if last < begin or len(word) <= SHORTEST or (last - first == 1 and word.isdigit()):
                     continue
                 values = self._words.get(word, ()) if few else ()
                 for entry in (*values, *self._joined.get(word, ()), *self._joined.get(word[::-1], ())):

@@ -56,7 +56,8 @@ def cut(parts: Sequence[tuple[int, Part]], sent: Sent, lookup: Lookup) -> Iterat
     """
     seen: set[tuple[int, int]] = set()
     streams = list({tuple(stream): None for stream in _streams(parts, sent)})
-    for stream, found in zip(streams, lookup.cuts([[text for _, text in stream] for stream in streams]), strict=True):
+    cuts = lookup.cuts([[text for _, text in stream] for stream in streams], [_new(stream) for stream in streams])
+    for stream, found in zip(streams, cuts, strict=True):
         for first, last, known in found:
             number = max(stream[first][0], stream[last][0])
             if number < 0 or (number, id(known)) in seen:
@@ -64,6 +65,13 @@ def cut(parts: Sequence[tuple[int, Part]], sent: Sent, lookup: Lookup) -> Iterat
             if not _counts([text for _, text in stream[first : last + 1]]):
                 seen.add((number, id(known)))
                 yield number, known
+
+
+def _new(stream: Sequence[Piece]) -> tuple[int, int]:
+    """Return which pieces are of the message at hand; they stand together."""
+    numbers = [number for number, _ in stream]
+    before = numbers.count(-1)
+    return (0, len(numbers) - before) if numbers[-1] < 0 else (before, len(numbers))
 
 
 def _counts(texts: Sequence[str]) -> bool:

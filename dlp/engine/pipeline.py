@@ -909,6 +909,8 @@ def _says_more(text: str, finding: Finding, whole: Sequence[Finding]) -> bool:
 
 def _without_tokens(part: Part, vault: Vault) -> Part:
     """Return a part with the session's own tokens blanked out, so that no classifier takes one for a name."""
+    if not vault.may_hold(part.text):
+        return part
     out, done = list[str](), 0
     for start, end, _ in vault.tokens_in(part.text):
         out += (part.text[done:start], "\0" * (end - start))

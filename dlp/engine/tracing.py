@@ -323,8 +323,9 @@ def _seen(
 
 def _own_tokens(texts: Sequence[str], past: Past) -> Iterator[tuple[int, int, int, Known, State, str]]:
     for at, text in enumerate(texts):
-        for start, end, known in past.vault.tokens_in(text):
-            yield at, start, end, known, TOKENISED, "exact"
+        if past.vault.may_hold(text):
+            for start, end, known in past.vault.tokens_in(text):
+                yield at, start, end, known, TOKENISED, "exact"
 
 
 def _labelled(part: int, start: int, end: int, known: Known, state: State, form: str) -> Iterator[Sighting]:

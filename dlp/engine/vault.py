@@ -196,6 +196,10 @@ class Vault:
                     yield match.start(), match.end(), known
         yield from self.forms_in(text)
 
+    def may_hold(self, text: str) -> bool:
+        """Return whether it takes `tokens_in` to say that no token of this session stands in a text."""
+        return bool(self._by_word) or ("[" in text and bool(self._by_token))
+
     def shows_form(self, surface: bytes) -> bool:
         """Return whether one of them may stand in what is written so."""
         return bool(self._by_word) and next(self.forms_in(surface.decode("utf-8", "replace")), None) is not None
