@@ -87,6 +87,9 @@ _MORSE_LETTERS = dict(
 )
 _DIGITS_APART = re.compile(r"[0-9a-fA-F]\s(?:[0-9a-fA-F]\s){7,}[0-9a-fA-F]")
 
+REWRITTEN = frozenset({"leet", "spoken"})
+"""The readings that are the text itself, with other letters in it."""
+
 type Reading = tuple[int, int, str, bytes]
 """Where a run stands, half-open, in which alphabet it was read, and the bytes it then stands for."""
 

@@ -125,7 +125,12 @@ def views(texts: list[tuple[int, str]]) -> Iterator[tuple[int, Decoding]]:
                 packed = name in alphabets.PACKED_IN and len(data) <= alphabets.PACKED_TO
                 plain, compression = _looked_into(data, packed=packed)
                 yield number, Decoding(at, to, _via(compression, form) if compression else form, plain)
-                if plain not in seen and name != "leet" and (compression or _reads(data)) and alphabets.odd(plain):
+                if (
+                    plain not in seen
+                    and name not in alphabets.REWRITTEN
+                    and (compression or _reads(data))
+                    and alphabets.odd(plain)
+                ):
                     seen.add(plain)
                     following.append((number, plain, at, to, _via(compression, form) if compression else form))
         level = following
@@ -146,7 +151,7 @@ def _readable(run: str, left: list[int]) -> bool:
         left[0] -= len(data)
         if left[0] < 0:
             return False
-        if (end - start) * 4 < len(run) * 3:
+        if (end - start) * 4 < len(run) * 3 or name in alphabets.REWRITTEN:
             continue
         said = _said(data, packed=name in alphabets.PACKED_IN and len(data) <= alphabets.PACKED_TO)
         if len(said) >= _LEAST_TEXT and _is_clear(said, left):
@@ -367,15 +372,21 @@ def _from_escapes(text: str) -> str | None:
 
 def _from_percents(text: str) -> str | None:
     if _PERCENT.search(text):
-        with suppress(UnicodeDecodeError):
+        try:
             return unquote(text, errors="strict")
+        except UnicodeDecodeError:  # bytes, which show as what no text has
+            return unquote(text, encoding="latin-1")
     return None
 
 
 def _from_quoted(text: str) -> str | None:
     if not text.isascii() or _QUOTED.search(text) is None:
         return None
-    return quopri.decodestring(text.encode()).decode("utf-8", "ignore")
+    data = quopri.decodestring(text.encode())
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
 
 
 def _unescape(match: re.Match[str]) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from dlp.core.message import Kind, Part
+from dlp.engine.grouped import grouped, may_be_grouped, worded
 
 _RUN = re.compile(r"[A-Za-z0-9]{22,}")
 _TOKEN = re.compile(r"[!#-~]{20,}")
@@ -48,6 +49,8 @@ def may_be_sealed(surface: bytes) -> bool:
         or (_OF_GROUPS in surface.translate(_IN_GROUPS) and _GROUPS_IN_BYTES.search(surface) is not None)
         or any(_is_64(match) for match in _lines(surface))
         or any(_is_45(match.decode()) for match in _CAPITALS_IN_BYTES.findall(surface))
+        or (may_be_grouped(surface) and any(grouped(surface.decode("utf-8", "replace"))))
+        or (not surface.isascii() and any(_noise(surface.decode("utf-8", "replace"))))
         or (surface.count(b"0") + surface.count(b"1") >= _BITS_FROM and _BITS_IN_BYTES.search(surface) is not None)
     )
 
@@ -98,6 +101,22 @@ def sealed(text: str) -> Iterator[tuple[int, int]]:
         for match in kind.finditer(text):
             if is_sealed(match.group()):
                 yield match.span()
+    if may_be_grouped(data):
+        yield from grouped(text)
+    yield from _noise(text)
+
+
+def _noise(text: str) -> Iterator[tuple[int, int]]:
+    """Give from where to where there are characters that no text has: bytes that were taken for characters."""
+    if text.isascii() and text.isprintable():
+        return
+    controls = [match.start() for match in _CONTROLS.finditer(text)]
+    if len(controls) >= _MANY_CONTROLS and controls[-1] - controls[0] >= _LONG // 2:
+        yield controls[0], controls[-1] + 1
+
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x84\x86-\x9f\ufffd]")
+_MANY_CONTROLS = 3
 
 
 def lists(parts: Iterable[tuple[int, Part]]) -> Iterator[tuple[int, str]]:
@@ -121,7 +140,8 @@ def _random_bytes(numbers: Sequence[str]) -> bool:
     if all(len(number) == 2 for number in numbers) and not all(number.isdigit() for number in numbers):  # noqa: PLR2004
         values = [int(number, 16) for number in numbers]
     elif all(number.isdigit() for number in numbers):
-        values = [int(number) for number in numbers]
+        is_octal = all(len(number) == 3 and max(number) < "8" for number in numbers)  # noqa: PLR2004
+        values = [int(number, 8 if is_octal else 10) for number in numbers]
     else:
         return False
     if max(values) > 255 or len(set(values[:64])) < _KINDS:  # noqa: PLR2004 - bytes
@@ -141,7 +161,7 @@ def _is_random(run: str) -> bool:
     if _SORTED_ID.fullmatch(run):
         return False
     if run in (run.lower(), run.upper()):
-        if len(run) < _BASE32_FROM or _worded(run.lower()):
+        if len(run) < _BASE32_FROM or worded(run.lower()):
             return False
         return run.isalpha() or _changes(run, str.isdigit) >= min(len(run) // 8, _MANY_CHANGES)
     return (
@@ -149,18 +169,7 @@ def _is_random(run: str) -> bool:
     )
 
 
-_PAIRS = frozenset(
-    """th he in er an re on at en nd ti es or te of ed is it al ar st to nt ng se ha as ou io le ve co me de hi ri ro ic
-    ne ea ra ce li ch ll be ma si om ur la el ie ei un us ge ta et ir il tr ns di so no ho ec no ca""".split()  # noqa: SIM905 - pairs read best as words
-)
-"""Pairs of letters that stand beside each other more often than others, in several languages."""
 _MANY_CHANGES = 8
-
-
-def _worded(run: str) -> bool:
-    """Return whether letters are rather words without spaces than written by a machine; figures break them up."""
-    common = sum(one + other in _PAIRS for one, other in pairwise(run))
-    return common * 10 >= len(run) * 3
 
 
 def _is_64(group: str) -> bool:

@@ -1,6 +1,8 @@
 import base64
 import gzip
+import hashlib
 import zlib
+from collections.abc import Callable
 from urllib.parse import quote
 
 import brotli
@@ -10,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlp.engine.alphabets import readings
-from dlp.engine.encodings import decodings, glimpse, telling, tells, views
+from dlp.engine.encodings import decodings, glimpse, readable, telling, tells, views
 
 SECRET = "maria.gonzalez@acme.org"
 ENCODINGS = {
@@ -117,3 +119,34 @@ def test_a_text_without_a_telling_run_decodes_to_nothing(texts: list[str]):
     told = telling("\n".join(texts).encode())
     if told is not None:
         assert [bool(decodings(text)) for text in texts] == [any(run in text for run in told) for text in texts]
+
+
+SEALED = {
+    "groups in base64": lambda data: base64.b64encode(
+        b" ".join([data.hex().encode()[at : at + 8] for at in range(0, 64, 8)])
+    ),
+    "base32 in hex": lambda data: base64.b32encode(data).hex().encode(),
+    "base85 in base64": lambda data: base64.b64encode(base64.b85encode(data)),
+    "bytes one by one in base64": lambda data: base64.b64encode(", ".join(map(str, data)).encode()),
+    "raw bytes in percents": lambda data: "".join(f"%{byte:02X}" for byte in data).encode(),
+    "raw bytes in quoted-printable": lambda data: "".join(f"={byte:02X}" for byte in data).encode(),
+    "lines in escapes in base64": lambda data: base64.b64encode(
+        b"\\n".join([base64.b64encode(data)[at : at + 11] for at in range(0, 44, 11)])
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SEALED)
+def test_what_nobody_can_read_is_not_readable_inside_an_encoding_either(name: str):
+    texts = [SEALED[name](hashlib.sha256(bytes([number])).digest()).decode() for number in range(40)]
+    seen = [text for text in texts if any(each.text is None for each in decodings(text))]
+    assert len(seen) >= len(texts) * (0.9 if "85" in name or "raw" in name else 1)
+
+
+@pytest.mark.parametrize("encode", [base64.b32encode, base64.b85encode, base64.b64encode])
+def test_a_run_that_hides_ciphertext_in_another_alphabet_is_not_readable(encode: Callable[[bytes], bytes]):
+    for number in range(20):
+        data = hashlib.sha256(bytes([number])).digest()
+        assert not readable(encode(data.hex().encode()).decode())
+        assert not readable(encode(base64.b64encode(data)).decode())
+    assert readable(encode(b"nothing to see here, only words").decode())

@@ -1,0 +1,109 @@
+"""Ciphertext cut into groups: short runs of letters and figures, none of which says much, but all of them do.
+
+Words end a stretch of groups, and so do times, dates and ids of the usual form; what is left over is judged together.
+"""
+
+import functools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+_TOKEN = re.compile(r"[A-Za-z0-9]+")
+_ACCOUNTED = re.compile(
+    r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?|\d\d:\d\d(?::\d\d)?"
+    r"|(?<![0-9A-Fa-f])[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[147][0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}"
+    r"|(?<![A-Za-z0-9])\d+(?:\.\d+)+(?![A-Za-z0-9])"
+)
+_LETTERS = re.compile(r"(?<![a-z0-9])[a-z]{2,5}(?![a-z0-9])|[a-z]{6,}")
+_GAP, _WORDS = 6, 3  # characters between groups, and words in a row, that end a stretch
+_HEX_FROM, _BASE32_FROM, _BASE64_FROM = 32, 26, 22  # characters that sixteen bytes take, about
+_LEAST_ODD, _LONGEST, _OF_TIME = 14, 40, 5
+_ONLY_ALNUM = bytes(byte if byte < 128 and chr(byte).isalnum() else 32 for byte in range(256))  # noqa: PLR2004 - ASCII
+_HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
+PAIRS = frozenset(
+    """th he in er an re on at en nd ti es or te of ed is it al ar st to nt ng se ha as ou io le ve co me de hi ri ro ic
+    ne ea ra ce li ch ll be ma si om ur la el ie ei un us ge ta et ir il tr ns di so no ho ec ca""".split()  # noqa: SIM905 - pairs read best as words
+)
+"""Pairs of letters that stand beside each other more often than others, in several languages."""
+
+
+def worded(run: str) -> bool:
+    """Return whether letters, folded to one case, are rather words than written by a machine."""
+    return sum(one + other in PAIRS for one, other in pairwise(run)) * 10 >= len(run) * 3
+
+
+def may_be_grouped(data: bytes) -> bool:
+    """Return whether a text, here as UTF-8, has enough groups that are neither words nor numbers."""
+    tokens = set(data.translate(_ONLY_ALNUM).split())
+    return sum([len(token) for token in tokens if not token.isdigit() and not _is_plain(token)]) >= _LEAST_ODD
+
+
+def _is_plain(token: bytes) -> bool:
+    if token.isalpha():
+        return token.islower() or token.istitle() or token.isupper()
+    return len(token) > _LONGEST or (len(token) <= _OF_TIME and (b"T" in token or b"Z" in token))
+
+
+@dataclass(slots=True)
+class _Stretch:
+    """Groups beside each other: where they are, what is odd in them, and how much is words."""
+
+    start: int = 0
+    end: int = 0
+    odd: list[str] = field(default_factory=list, repr=False)
+    words: int = 0
+    row: int = 0
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether the groups are rather something that nobody could read."""
+        joined = "".join(dict.fromkeys(self.odd))  # what is there again and again says it once
+        return len(self.odd) > 1 and len(joined) * 2 >= self.words * 3 and _is_noise(joined)
+
+
+def grouped(text: str) -> Iterator[tuple[int, int]]:
+    """Give where in a text there are groups of what nobody could read. The work is linear in the text."""
+    stretch = _Stretch()
+    for match in _TOKEN.finditer(_ACCOUNTED.sub(_blank, text)):
+        token, start = match.group(), match.start()
+        if stretch.end and (start - stretch.end > _GAP or stretch.row >= _WORDS):
+            if stretch.is_sealed:
+                yield stretch.start, stretch.end
+            stretch = _Stretch(start)
+        elif not stretch.end:
+            stretch.start = start
+        stretch.end = match.end()
+        if _is_word(token):
+            stretch.row += 1
+            stretch.words += len(token)
+        else:
+            stretch.row = 0
+            stretch.odd.append(token)
+    if stretch.is_sealed:
+        yield stretch.start, stretch.end
+
+
+@functools.lru_cache(maxsize=8192)
+def _is_word(token: str) -> bool:
+    return (token.isalpha() and len(token) == 1) or any(map(worded, _LETTERS.findall(token.lower())))
+
+
+def _blank(match: re.Match[str]) -> str:
+    return " " * len(match.group())
+
+
+def _is_noise(joined: str) -> bool:
+    """Return whether what stands in groups is of all kinds of characters, well mixed, and of sixteen bytes or more."""
+    size = len(joined)
+    figures = sum(map(str.isdigit, joined))
+    changes = sum(_kind(one) != _kind(other) for one, other in pairwise(joined))
+    if figures * 12 < size or figures * 20 > size * 17:
+        return False
+    if joined == joined.lower() or joined == joined.upper():
+        return size >= (_HEX_FROM if _HEX.fullmatch(joined) else _BASE32_FROM) and changes * 5 >= size
+    return size >= _BASE64_FROM and changes * 2 >= size
+
+
+def _kind(character: str) -> int:
+    return 0 if character.isdigit() else 1 if character.islower() else 2
