@@ -1,4 +1,4 @@
-"""What each way of tracking stops of the corpus of evasions, what passes unharmed, and what honest work it refuses.
+"""What each way of tracking stops of the corpus of evasions, what passes, what honest work it refuses, what it costs.
 
 All of it is counted at the real engine, by what the sinks received. Values enter in the clear, or as tokens while the
 sandbox knows them from elsewhere. `not stopped` names every case that got out, `refused` every honest one that did not.
@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
 
+from dlp.bench import taint_cost
 from dlp.bench.report import Row, at_least, document, progress, row
 from dlp.core.label import Tracking
 from dlp.testing.agents import cost, total
@@ -20,11 +21,14 @@ CORPUS = _CHECKOUT / "tests" / "evasion"
 RUNS = 200
 """How many agents' runs are generated."""
 
+MANY = 1_000_000
+"""How many values tracing is measured against."""
+
 _STANDARD_BAR, _GUARDED_BAR, _BENIGN_BAR = 0.90, 0.97, 0.99
 
 
-def run(each: int = 1, runs: int = RUNS) -> dict[str, object]:
-    """Try every case, or every `each`-th, and so many agents' runs; return the rows."""
+def run(each: int = 1, runs: int = RUNS, many: int = MANY) -> dict[str, object]:
+    """Try every case, or every `each`-th, and so many agents' runs; trace against `many` values. Return the rows."""
     at = Range()
     corpus = list(cases(CORPUS))[::each]
     results = []
@@ -40,6 +44,7 @@ def run(each: int = 1, runs: int = RUNS) -> dict[str, object]:
         *_stopped(results),
         *_unharmed(results, refused, len(honest)),
         *_agents(at, runs),
+        *taint_cost.rows(many=many),
     ]
     missed = sorted(f"{result.mode}, {result.entry}: {result.case}" for result in results if not result.stopped)
     return {

@@ -15,7 +15,7 @@ _ACCOUNTED = re.compile(
     r"|(?<![0-9A-Fa-f])[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[147][0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}"
     r"|(?<![A-Za-z0-9])\d+(?:\.\d+)+(?![A-Za-z0-9])"
 )
-_LETTERS = re.compile(r"(?<![a-z0-9])[a-z]{2,5}(?![a-z0-9])|[a-z]{6,}")
+_LETTERS = re.compile(r"^[A-Z]?[a-z]{1,4}$|^[A-Z]{2,5}$|[A-Z]?[a-z]{5,}|[A-Z]{6,}")
 _GAP, _WORDS = 6, 3  # characters between groups, and words in a row, that end a stretch
 _HEX_FROM, _BASE32_FROM, _BASE64_FROM = 32, 26, 22  # characters that sixteen bytes take, about
 _LEAST_ODD, _LONGEST, _OF_TIME = 14, 40, 5
@@ -86,7 +86,7 @@ def grouped(text: str) -> Iterator[tuple[int, int]]:
 
 @functools.lru_cache(maxsize=8192)
 def _is_word(token: str) -> bool:
-    return (token.isalpha() and len(token) == 1) or any(map(worded, _LETTERS.findall(token.lower())))
+    return (token.isalpha() and len(token) == 1) or any(worded(letters.lower()) for letters in _LETTERS.findall(token))
 
 
 def _blank(match: re.Match[str]) -> str:
@@ -98,11 +98,10 @@ def _is_noise(joined: str) -> bool:
     size = len(joined)
     figures = sum(map(str.isdigit, joined))
     changes = sum(_kind(one) != _kind(other) for one, other in pairwise(joined))
-    if figures * 12 < size or figures * 20 > size * 17:
-        return False
     if joined == joined.lower() or joined == joined.upper():
-        return size >= (_HEX_FROM if _HEX.fullmatch(joined) else _BASE32_FROM) and changes * 5 >= size
-    return size >= _BASE64_FROM and changes * 2 >= size
+        least = _HEX_FROM if _HEX.fullmatch(joined) else _BASE32_FROM
+        return size >= least and size <= figures * 12 and figures * 20 <= size * 17 and changes * 5 >= size
+    return size >= _BASE64_FROM and size <= figures * 20 and figures * 3 <= size and changes * 20 >= size * 9
 
 
 def _kind(character: str) -> int:

@@ -49,6 +49,7 @@ def may_be_sealed(surface: bytes) -> bool:
         or (_OF_GROUPS in surface.translate(_IN_GROUPS) and _GROUPS_IN_BYTES.search(surface) is not None)
         or any(_is_64(match) for match in _lines(surface))
         or any(_is_45(match.decode()) for match in _CAPITALS_IN_BYTES.findall(surface))
+        or (len(surface.translate(None, _NOT_ODD)) >= _MANY_ODD and any(_in_85(surface.decode("utf-8", "replace"))))
         or (may_be_grouped(surface) and any(grouped(surface.decode("utf-8", "replace"))))
         or (not surface.isascii() and any(_noise(surface.decode("utf-8", "replace"))))
         or (surface.count(b"0") + surface.count(b"1") >= _BITS_FROM and _BITS_IN_BYTES.search(surface) is not None)
@@ -103,7 +104,36 @@ def sealed(text: str) -> Iterator[tuple[int, int]]:
                 yield match.span()
     if may_be_grouped(data):
         yield from grouped(text)
+    if len(data.translate(None, _NOT_ODD)) >= _MANY_ODD:
+        yield from _in_85(text)
     yield from _noise(text)
+
+
+def _in_85(text: str) -> Iterator[tuple[int, int]]:
+    """Give where there are groups beside each other that are rather base 85 than words or code."""
+    first, pieces = 0, list[str]()
+    for match in (*_PIECE.finditer(text), None):
+        piece = match.group() if match is not None else ""
+        if match is not None and _is_odd(piece):
+            first = first if pieces else match.start()
+            pieces.append(piece)
+            continue
+        if len(pieces) > 1 and _is_85("".join(pieces)):
+            yield first, match.start() if match is not None else len(text)
+        pieces = []
+
+
+def _is_odd(piece: str) -> bool:
+    core = piece.strip(".,:;!?()'\"")
+    if len(core) < _SHORTEST_LIST or core.isalpha() or core.isdigit() or _MARKUP.search(piece):
+        return False
+    return any(map(str.isupper, core)) and (any(map(str.islower, core)) or any(map(str.isdigit, core)))
+
+
+_PIECE = re.compile(r"\S+")
+_MARKUP = re.compile(r"=[\"']|</|/>|\(\w*\)")
+_NOT_ODD = bytes(byte for byte in range(256) if byte not in b"!#$%&*;<>?@^|~`{}")
+_MANY_ODD = 3
 
 
 def _noise(text: str) -> Iterator[tuple[int, int]]:

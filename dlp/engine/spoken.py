@@ -3,7 +3,6 @@
 Amounts in words (`eighty thousand`) are forms of the value; see `forms`.
 """
 
-
 import re
 from collections.abc import Iterable, Iterator
 
@@ -15,13 +14,15 @@ _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 _DAYS = """first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth
 fifteenth sixteenth seventeenth eighteenth nineteenth"""
 
+_SIGNS = (
+    "alpha:a juliet:j whisky:w x-ray:x oh:0 nought:0 niner:9 twentieth:20 thirtieth:30 "
+    "at:@ dot:. point:. dash:- hyphen:- underscore:_ plus:+"
+)
 _SAID: dict[str, str] = {
     **{word: word[0] for word in _LETTERS.split()},
-    "alpha": "a", "juliet": "j", "whisky": "w", "x-ray": "x",
     **{word: str(number) for number, word in enumerate(_ONES.split())},
     **{word: str(number) for number, word in enumerate(_DAYS.split(), 1)},
-    "oh": "0", "nought": "0", "niner": "9", "twentieth": "20", "thirtieth": "30",
-    "at": "@", "dot": ".", "point": ".", "dash": "-", "hyphen": "-", "underscore": "_", "plus": "+",
+    **dict(pair.split(":") for pair in _SIGNS.split()),
 }
 _TENS_OF = {word: number for number, word in enumerate(_TENS.split(), 2)}
 _TIMES = {"double": 2, "triple": 3, "treble": 3}

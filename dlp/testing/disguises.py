@@ -394,6 +394,32 @@ OPAQUE: Mapping[str, Form] = {
             "qwertyuiopasdfghjklzxcvbnmQWERTYUIOPASDFGHJKLZXCVBNM9876543210-_",
         )
     ),
+    "ciphertext in base45": lambda v: _b45(_pad(v)),
+    "ciphertext in binary digits": lambda v: " ".join(f"{byte:08b}" for byte in _pad(v)),
+    "ciphertext in octal": lambda v: " ".join(f"{byte:03o}" for byte in _pad(v)),
+    "ciphertext in hex by eight": lambda v: ", ".join(textwrap.wrap(_pad(v).hex(), 8)),
+    "ciphertext in hex by two": lambda v: "/".join(textwrap.wrap(_pad(v).hex(), 2)),
+    "ciphertext as addresses": lambda v: " ".join(
+        ":".join(textwrap.wrap(half, 4)) for half in textwrap.wrap(_pad(v).hex(), 32)
+    ),
+    "ciphertext as colours": lambda v: " ".join(f"#{colour}" for colour in textwrap.wrap(_pad(v).hex(), 6)),
+    "ciphertext in base64 by four": lambda v: " ".join(textwrap.wrap(_b64(_pad(v)), 4)),
+    "ciphertext in base64 with dots": lambda v: ".".join(textwrap.wrap(_b64(_pad(v)), 5)),
+    "ciphertext in base32 by four": lambda v: " ".join(textwrap.wrap(base64.b32encode(_pad(v)).decode(), 4)),
+    "ciphertext in base85 by ten": lambda v: " ".join(textwrap.wrap(base64.b85encode(_pad(v)).decode(), 10)),
+    "ciphertext in percents": lambda v: "".join(f"%{byte:02X}" for byte in _pad(v)),
+    "ciphertext in \\x escapes": lambda v: "".join(f"\\x{byte:02x}" for byte in _pad(v)),
+    "ciphertext in quoted-printable": lambda v: "".join(f"={byte:02X}" for byte in _pad(v)),
+    "ciphertext as latin-1": lambda v: _pad(v).decode("latin-1"),
+    "ciphertext in lines of plain text": lambda v: "\n".join(textwrap.wrap(_b64(_pad(v)), 19)).encode(),
+    "ciphertext in base32 in base64": lambda v: _b64(base64.b32encode(_pad(v))),
+    "ciphertext in base85 in hex": lambda v: base64.b85encode(_pad(v)).hex(),
+    "ciphertext in base64 in base32": lambda v: base64.b32encode(_b64(_pad(v)).encode()).decode(),
+    "ciphertext in hex in base85": lambda v: base64.b85encode(_pad(v).hex().encode()).decode(),
+    "ciphertext in groups in base64": lambda v: _b64(" ".join(textwrap.wrap(_pad(v).hex(), 4)).encode()),
+    "ciphertext as bytes in gzip": lambda v: _b64(gzip.compress(json.dumps(list(_pad(v))).encode(), mtime=0)),
+    "ciphertext in base64 in character codes": lambda v: " ".join(str(byte) for byte in _b64(_pad(v)).encode()),
+    "ciphertext in lines in a jwt": lambda v: _jwt({"sub": "\n".join(textwrap.wrap(_b64(_pad(v)), 12))}, "none"),
     "sha-256": lambda v: hashlib.sha256(v.encode()).hexdigest(),
     "sha-256 in base64": lambda v: _b64(hashlib.sha256(v.encode()).digest()),
     "sha-1": lambda v: hashlib.sha1(v.encode(), usedforsecurity=False).hexdigest(),
@@ -448,6 +474,18 @@ COVERT: Mapping[str, Form] = {
         "red blue green grey pink gold teal lime plum rust sand snow jade rose mint navy".split()[n]  # noqa: SIM905
         for byte in v.encode()
         for n in (byte >> 4, byte & 15)
+    ),
+    "ciphertext as ids of version 4": lambda v: " ".join(
+        f"{h[:8]}-{h[8:12]}-4{h[13:16]}-a{h[17:20]}-{h[20:]}" for h in textwrap.wrap(_pad(v).hex(), 32)
+    ),
+    "ciphertext as shares of one": lambda v: ", ".join(f"{byte / 256:.6f}" for byte in _pad(v)),
+    "ciphertext as large numbers": lambda v: " ".join(
+        str(int(number, 16)) for number in textwrap.wrap(_pad(v).hex(), 16)
+    ),
+    "ciphertext as emoji": lambda v: "".join(chr(0x1F400 + byte) for byte in _pad(v)),
+    "ciphertext as words in Chinese": lambda v: "".join(chr(0x4E00 + byte) for byte in _pad(v)),
+    "ciphertext in pieces of eight bytes": lambda v: json.dumps(
+        {f"part{at}": _pad(v)[at : at + 8].hex() for at in range(0, 32, 8)}
     ),
     "synonyms": lambda v: " ".join(
         ("big", "large")[byte & 1] + " " + ("quick", "fast")[byte >> 1 & 1] for byte in v.encode()

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import orjson
 
+from dlp.adapters.http_head import read_request
 from dlp.core.label import Tracking
 from dlp.engine.sessions import SessionInfo
 from dlp.strict_yaml import load, plain
@@ -63,6 +64,7 @@ sources:
   clear: {{at: "https://clear.test/**", fields: {{"$.v": thing}}}}
   hidden: {{at: "https://hidden.test/**", fields: {{"$.v": thing}}}}
   out: {{at: "https://out.test/**"}}
+  page: {{at: "https://page.test/**"}}
 destinations:
   clear: {{at: "https://clear.test/**"}}
   hidden: {{at: "https://hidden.test/**"}}
@@ -267,7 +269,7 @@ class Range:
         return sum(self.send(session, mode, message).passed for message in messages) / len(messages)
 
     def send(self, session: SessionInfo, mode: Tracking, message: Message) -> Crossing:
-        """Send a message."""
+        """Send a message, its head as the proxy reads it: a trace header, for instance, is the proxy's own."""
         query = f"?{message.query}" if message.query else ""
         typed = any(name == b"content-type" for name, _ in message.headers)
         return self._walls[mode].send(
@@ -276,7 +278,7 @@ class Range:
             json=message.json,
             body=message.body,
             content_type="application/octet-stream" if message.body and not typed else "",
-            headers=message.headers,
+            headers=read_request(message.headers, b"HTTP/1.1").fields,
         )
 
 
@@ -291,11 +293,12 @@ def share(results: Iterable[Result]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Benign:
-    """An honest message: what it says, and what its upstream gave out before, if it says that again."""
+    """An honest message: what it says, and whether its upstream, or a public page, said that before."""
 
     name: str
     text: object = field(repr=False)
-    issued: object = field(default=None, repr=False)
+    issued: bool = False
+    published: bool = False
 
 
 def benign(folder: Path) -> Iterator[Benign]:
@@ -305,15 +308,18 @@ def benign(folder: Path) -> Iterator[Benign]:
         if not isinstance(texts, list):
             raise TypeError(f"{folder}: benign.yaml: expected a list of texts in {group['group']}")
         for number, text in enumerate(texts, 1):
-            yield Benign(f"{group['group']} {number}", text, text if group.get("issued") else None)
+            name, issued, published = f"{group['group']} {number}", group.get("issued"), group.get("published")
+            yield Benign(name, text, issued=bool(issued), published=bool(published))
 
 
 def passes(at: Range, case: Benign, mode: Tracking) -> bool:
     """Return whether an honest message arrives as it was sent, in a session that has read all the secrets."""
     session = at.entered(mode, CLEAR, *(secret for secret, _ in SECRETS.values()))
     wall = at.wall(mode)
-    if case.issued is not None:
-        wall.receive(session, "GET https://out.test/before", json={"given": case.issued})
+    if case.issued:
+        wall.receive(session, "GET https://out.test/before", json={"given": case.text})
+    if case.published:
+        wall.receive(session, "GET https://page.test/releases", json={"given": case.text})
     message = Message(json={"text": case.text})
     crossed = at.send(session, mode, message)
     return crossed.passed and crossed.body == orjson.dumps(message.json)
