@@ -12,6 +12,7 @@ from contextlib import suppress
 
 from dlp.engine.compression import MAGIC
 from dlp.engine.spoken import is_spoken, may_be_spoken, spoken
+from dlp.engine.stretches import stretches, within
 
 _SHORTEST = 6
 _LONG_WORD = 12  # letters: few words are longer
@@ -112,19 +113,15 @@ def odd(text: str) -> bool:
 
 def _odd(text: str) -> bool:
     data = text.encode("utf-8", "replace")
-    words = set(data.translate(_ONLY_RUNS).split())
     return (
-        any(_is_odd_run(run) for run in words if len(run) >= _SHORTEST)
-        or any(
-            len(token) > _SHORTEST and token != token.lower() and _may_be_85(token.decode())
-            for token in data.translate(_ONLY_SIGNS).split()
-        )
+        any(map(_is_odd_run, set(stretches(data, _ONLY_RUNS, _SHORTEST))))
+        or (not data.islower() and any(map(_is_odd_token, set(stretches(data, _ONLY_SIGNS, _SHORTEST + 1)))))
         or (_OF_CODES in data.translate(_IN_CODES, _CODE_BYTES) and _MAY_BE_CODES.search(text) is not None)
         or (any(sign in text for sign in _CALLS) and _CALLED.search(text) is not None)
-        or any(_is_odd_group(group) for group in data.translate(_ONLY_GROUPS).split(b"\n") if len(group) >= _SHORTEST)
+        or any(map(_is_odd_group, stretches(data, _ONLY_GROUPS, _SHORTEST)))
         or (_OF_DIGITS in data.translate(_IN_DIGITS) and _DIGITS_APART.search(text) is not None)
         or (text.count(".") + text.count("-") >= _SHORTEST and _MORSE.search(text) is not None)
-        or (may_be_spoken(words) and is_spoken(text))
+        or (may_be_spoken(data.split()) and is_spoken(text))
     )
 
 
@@ -145,9 +142,10 @@ def _classes(kept: bytes, others: bytes, **of: bytes) -> bytes:
 _NAMED = {"x": ord("x"), "space": ord(" ")}
 _ALNUM = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _HEX_BYTES, _SPACES = b"0123456789abcdefABCDEF", b" \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\xc2\xa0"
-_ONLY_RUNS = _classes(_ALNUM + b"+/_-", b" ")
-_ONLY_SIGNS = _classes(bytes(byte for byte in range(33, 127) if byte != ord('"')), b" ")
-_ONLY_GROUPS = _classes(_ALNUM + b"+/=", b"\n", space=_SPACES + b".:,-")
+_ONLY_RUNS = within(_ALNUM + b"+/_-")
+_ONLY_SIGNS = within(bytes(byte for byte in range(33, 127) if byte != ord('"')))
+_ONLY_GROUPS = within(_ALNUM + b"+/=.:,-" + _SPACES)
+_SPACED = _classes(_ALNUM + b"+/=", b" ")
 _IN_CODES, _OF_CODES = _classes(b"", b" ", x=_SPACES + b",;:._\0\\-"), b"xxx"
 _CODE_BYTES = _HEX_BYTES + b"xX"
 _IN_DIGITS, _OF_DIGITS = _classes(b"", b".", x=_HEX_BYTES, space=_SPACES), b"x x x x x x x x "
@@ -162,12 +160,17 @@ def _is_odd_run(run: bytes) -> bool:
     return not _plain(run.decode())
 
 
-def _is_odd_group(group: bytes) -> bool:
-    if b" " not in group.strip():
+def _is_odd_token(token: bytes) -> bool:
+    return token != token.lower() and _may_be_85(token.decode())
+
+
+def _is_odd_group(stretch: bytes) -> bool:
+    if stretch.islower() and stretch.translate(None, _SPACES + b".,:-").isalpha():
         return False
-    if group.islower() and (group.translate(None, b" ").isalpha() or _MIXED_BYTES.search(group) is None):
+    group = stretch.translate(_SPACED)
+    if b" " not in group.strip() or (group.islower() and _MIXED_BYTES.search(group) is None):
         return False
-    return any(_mixed(match) for match in _GROUPED.findall(group.decode()))
+    return any(_mixed(match) for match in _GROUPED.findall(stretch.decode("utf-8", "replace")))
 
 
 _MIXED_BYTES = re.compile(_MIXED.pattern.encode())
@@ -230,7 +233,7 @@ def _of_whole(text: str) -> Iterator[tuple[str, str]]:
     """Give what a text says as a whole once what stands for other characters in it is taken for them."""
     if _CALLED.search(text):
         yield from _called(text)
-    if may_be_spoken(text.encode("utf-8", "replace").translate(_ONLY_RUNS).split()):
+    if may_be_spoken(text.encode("utf-8", "replace").split()):
         yield from (("spoken", said) for said in spoken(text))
     if _LEET_WORD.search(text):
         yield from (("leet", text.translate(letters)) for letters in (_LEET, _LEET_L))

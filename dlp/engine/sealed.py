@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from dlp.core.message import Kind, Part
 from dlp.engine.grouped import grouped, may_be_grouped, worded
+from dlp.engine.stretches import stretches, within
 
 _RUN = re.compile(r"[A-Za-z0-9]{22,}")
 _TOKEN = re.compile(r"[!#-~]{20,}")
@@ -49,7 +50,7 @@ def may_be_sealed(surface: bytes) -> bool:
         or (_OF_GROUPS in surface.translate(_IN_GROUPS) and _GROUPS_IN_BYTES.search(surface) is not None)
         or any(_is_64(match) for match in _lines(surface))
         or any(_is_45(match.decode()) for match in _CAPITALS_IN_BYTES.findall(surface))
-        or (len(surface.translate(None, _NOT_ODD)) >= _MANY_ODD and any(_in_85(surface.decode("utf-8", "replace"))))
+        or (_may_be_85(surface) and any(_in_85(surface.decode("utf-8", "replace"))))
         or (may_be_grouped(surface) and any(grouped(surface.decode("utf-8", "replace"))))
         or (not surface.isascii() and any(_noise(surface.decode("utf-8", "replace"))))
         or (surface.count(b"0") + surface.count(b"1") >= _BITS_FROM and _BITS_IN_BYTES.search(surface) is not None)
@@ -57,13 +58,13 @@ def may_be_sealed(surface: bytes) -> bool:
 
 
 def _long_ones(data: bytes) -> list[bytes]:
-    return [token for token in data.translate(_SIGNS).split() if len(token) >= _LONG]
+    return stretches(data, _SIGNS, _LONG)
 
 
 def _lines(data: bytes) -> Iterator[str]:
     """Give what of a text, here as UTF-8, may be base64 in lines or groups."""
-    for stretch in data.translate(_IN_LINES).split(b"\n"):
-        if len(stretch) > _BASE64_FROM and not stretch.islower() and not stretch.isupper():
+    for stretch in stretches(data, _IN_LINES, _BASE64_FROM + 1):
+        if not stretch.islower() and not stretch.isupper():
             yield from _LINES.findall(stretch.decode())
 
 
@@ -76,11 +77,9 @@ _IN_LIST, _OF_LIST = _stretch_of(b"0123456789abcdefABCDEFxX \t\r\n,;:_-"), b"x" 
 _IN_GROUPS, _OF_GROUPS = _stretch_of(b"0123456789abcdefABCDEF \t\r\n:."), b"x" * 15
 """What each of the two expressions is made of, and how much of it at least: a tenth of the cost."""
 
-_SIGNS = bytes(byte if byte in range(33, 127) and byte != ord('"') else ord(" ") for byte in range(256))
-_IN_LINES = bytes(
-    byte if byte in b"+/=" or bytes([byte]).isalnum() else ord(" ") if byte in b" \t\r\n" else ord("\n")
-    for byte in range(256)
-)
+_ALNUM = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_SIGNS = within(bytes(byte for byte in range(33, 127) if byte != ord('"')))
+_IN_LINES = within(_ALNUM + b"+/= \t\r\n")
 _LONG = 20
 
 
@@ -104,9 +103,16 @@ def sealed(text: str) -> Iterator[tuple[int, int]]:
                 yield match.span()
     if may_be_grouped(data):
         yield from grouped(text)
-    if len(data.translate(None, _NOT_ODD)) >= _MANY_ODD:
+    if _may_be_85(data):
         yield from _in_85(text)
     yield from _noise(text)
+
+
+def _may_be_85(data: bytes) -> bool:
+    if data.islower() or len(data.translate(None, _NOT_ODD)) < _MANY_ODD:
+        return False
+    pieces = [piece for piece in data.split() if len(piece) >= _SHORTEST_LIST and not piece.isalpha()]
+    return sum([len(piece) for piece in pieces if piece != piece.lower()]) >= _LONG
 
 
 def _in_85(text: str) -> Iterator[tuple[int, int]]:
@@ -132,7 +138,7 @@ def _is_odd(piece: str) -> bool:
 
 _PIECE = re.compile(r"\S+")
 _MARKUP = re.compile(r"=[\"']|</|/>|\(\w*\)")
-_NOT_ODD = bytes(byte for byte in range(256) if byte not in b"!#$%&*;<>?@^|~`{}")
+_NOT_ODD = bytes(byte for byte in range(256) if byte not in b"!#$%&*;<>?@^|~")
 _MANY_ODD = 3
 
 
