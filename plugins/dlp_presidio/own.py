@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from dlp.core.finding import Confidence
 from dlp.core.ports import Asked, Pattern
+from dlp_presidio import formats
 from dlp_presidio.gazetteer import COUNTRIES, DEMONYMS
 
 MEDIUM, HIGH = 0.5, 0.8
@@ -419,7 +420,7 @@ _card = re.compile(r"(?<![\w.+-])(?:\d[ -]?){11,18}\d(?![\w-]|\.\d)")
 _CARD_WORDS = r"card|credit|debit|\bcc\b|visa|master|amex|maestro|\bpan\b|payment"
 _card_words = re.compile(f"(?i){_CARD_WORDS}")
 _phone = re.compile(
-    r"(?<![\w.+/=-])(?:\+|00)?(?:\(\d{1,5}\)|\d{1,5})(?:[ ./-]{0,2}\(?\d{1,5}\)?){1,6}(?:[ ]?(?:x|ext\.?)[ ]?\d{1,5})?(?![\w/=-]|\.\d)"
+    r"(?<![\w.+/=-])(?<!\d:)(?:\+|00)?(?:\(\d{1,5}\)|\d{1,5})(?:[ ./-]{0,2}\(?\d{1,5}\)?){1,6}(?:[ ]?(?:x|ext\.?)[ ]?\d{1,5})?(?![\w/=-]|\.\d)"
 )
 _phone_run = re.compile(r"[+(\d][\d ./()+-]{5,}\d")  # a phone number lies in one, but for its extension
 _phone_start = re.compile(r"(?<![\w.+/=-])[+(\d]")
@@ -589,6 +590,20 @@ def cards(text: str, words: Context, least: float) -> Iterator[Seen]:
             yield "CREDIT_CARD", *match.span(), 0.9, "card:cue"
 
 
+@_finder("EMAIL_ADDRESS")
+def mails(text: str, words: Context, least: float) -> Iterator[Seen]:
+    """Give e-mail addresses inside of URLs, percent-encoded too."""
+    for start, end in formats.mails(text):
+        yield "EMAIL_ADDRESS", start, end, 1.0, "mail:url"
+
+
+@_finder("CRYPTO")
+def wallets(text: str, words: Context, least: float) -> Iterator[Seen]:
+    """Give Ethereum's addresses."""
+    for start, end, score in formats.wallets(text):
+        yield "CRYPTO", start, end, score, "wallet:ethereum"
+
+
 @_finder("PHONE_NUMBER")
 def phones(text: str, words: Context, least: float) -> Iterator[Seen]:
     """Give digits in groups that are called a phone number, or are written as only phone numbers are."""
@@ -708,6 +723,8 @@ def patterns() -> list[Pattern]:
         ),
         ("NRP.own-weak", "|".join(sorted({one[:4] for one in DEMONYMS})), low),
         ("DATE_TIME.own", r"\d[ T]\d{1,2}:\d\d|\d[a-z]{0,2} (?:of )?[a-z]{3}|[a-z]{3}\.? \d", high),
+        ("EMAIL_ADDRESS.own", formats.MAIL_LOOK, high),
+        ("CRYPTO.own", formats.ADDRESS_LOOK, high),
         ("IBAN_CODE.own", rf"\b(?:{'|'.join(_IBAN_LENGTHS)})\d{{2}}[ -]?[a-z0-9]{{4}}[ -]?[a-z0-9]{{4}}", high),
     ]
     lifted = {"STREET_ADDRESS.own": ("STREET_ADDRESS.own-context",), "CREDIT_CARD.own": ("CREDIT_CARD.own-context",)}

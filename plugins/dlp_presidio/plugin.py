@@ -1,7 +1,6 @@
 """The hooks: settings, patterns, findings, and Presidio's one-way transforms. Presidio is imported on first use."""
 
 import functools
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,8 +14,9 @@ from dlp.core.ports import Asked, Hits, Pattern, SessionVault
 from dlp.hooks.spec import hookimpl
 from dlp_presidio import chosen, keys, look, own
 from dlp_presidio.context import Around, Candidate, Plain, Result, needs_words
+from dlp_presidio.machine import is_chance, is_thing
 from dlp_presidio.model import PACKAGE, Model, Span, model_path, worth_reading
-from dlp_presidio.refined import refined
+from dlp_presidio.refined import UNLIKELY, refined
 from dlp_presidio.words import context_words, person_score
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def _seen_together(parts: Sequence[Part], waiting: _Waiting, asked: Asked) -> It
         said, around = _model(settings.engine, settings.model).read(list(waiting.modelled), waiting.worded)
     for index, candidates, words in waiting.candidates:
         text = parts[index].text
-        for result in _addressed(text, _in_context(candidates, words, around.get(text) or Plain(text))):
+        for result in _plausible(text, _in_context(candidates, words, around.get(text) or Plain(text))):
             if result.entity in _FORMATS:
                 waiting.formats.setdefault(text, []).append((result.start, result.end))
             if asked is None or result.score >= own.FLOOR[asked[result.entity]]:
@@ -180,27 +180,30 @@ def _seen_together(parts: Sequence[Part], waiting: _Waiting, asked: Asked) -> It
         spans = seen
         if not settings.presidio_only:
             spans = refined(text, seen, waiting.within.get(text, ()), waiting.formats.get(text, ()))
-        sure = [span for span in spans if span[3] >= settings.least]
         for index in indices:
-            for span in sure:
-                yield _finding(index, *span, "model")
+            yield from _said(index, parts[index], spans)
 
 
-def _addressed(text: str, results: Iterable[Result]) -> Iterable[Result]:
-    """Give the results without the versions of products that look like addresses, unless Presidio's are all wanted."""
+def _said(index: int, part: Part, spans: Iterable[Span]) -> Iterator[Finding]:
+    """Report what the model said of a part's text; what is all of a text that names a thing is less sure."""
+    for entity, start, end, score in spans:
+        told = min(score, UNLIKELY) if _is_thing(part, entity, end - start) else score
+        if told >= _current().least:
+            yield _finding(index, entity, start, end, told, "model")
+
+
+def _is_thing(part: Part, entity: str, length: int) -> bool:
+    """Say whether what the model takes for a name is all of a text whose key says that it is called after a thing."""
+    if _current().presidio_only or entity not in ("PERSON", "LOCATION") or length < len(part.text.strip()):
+        return False
+    return is_thing(context_words(part.name, part.path), part.name)
+
+
+def _plausible(text: str, results: Iterable[Result]) -> Iterable[Result]:
+    """Give the results without what only has the form by chance, unless Presidio's are all wanted."""
     if _current().presidio_only:
         return results
-    return [one for one in results if one.entity != "IP_ADDRESS" or not _is_version(text, one.start, one.end)]
-
-
-_product = re.compile(r"(?:^|[\s(;,\"])[A-Za-z][\w.+-]*/\Z")
-_products = re.compile(r"[A-Za-z][\w.+-]*/\d")
-
-
-def _is_version(text: str, start: int, end: int) -> bool:
-    """Say whether four numbers are a version (RFC 9110, 10.1.5): of a product in a list, or one that ends in zeros."""
-    before = text[max(0, start - 64) : start]
-    return _product.search(before) is not None and (_products.match(text) is not None or text[:end].endswith(".0.0"))
+    return [one for one in results if not is_chance(one.entity, text, one.start, one.end)]
 
 
 def _by_part(hits: Hits) -> dict[int, dict[str, set[int]]]:

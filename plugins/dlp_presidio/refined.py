@@ -3,12 +3,15 @@
 import re
 from collections.abc import Iterable, Sequence
 
+from dlp_presidio.machine import is_odd_there
 from dlp_presidio.own import GROUP
 
 type Span = tuple[str, int, int, float]
 
 _EDGES = " \t\n,.;:!?\"'()[]{}<>#*-\u2013\u2014\u201c\u201d\u2018\u2019|/\\"
-_UNLIKELY = 0.4
+UNLIKELY = 0.4
+"""The score of a name that looks odd: of low confidence."""
+
 _LONG = 4  # shorter words are abbreviations in any mix of cases
 _title = re.compile(r"(?i)(?:mr|mrs|ms|miss|mx|dr|prof|rev|hon|sgt|capt|lt|col|gen|sir|madam)\.?[ ]+(?=\S)")
 _article = re.compile(r"(?i)(?:the|a|an)[ ]+(?=\S)")
@@ -113,7 +116,7 @@ def _judged(text: str, entity: str, start: int, end: int, score: float) -> Span 
         return None
     score = _likely(text, entity, start, end, score)
     if entity in ("PERSON", "ORGANIZATION") and any(map(str.isdigit, shown)):
-        score = min(score, _UNLIKELY)
+        score = min(score, UNLIKELY)
     if entity == "ORGANIZATION":
         score = max(score, 0.4)  # Presidio's default drops them all; as a guess of low confidence they are of use
     return (entity, start, end, score) if score else None
@@ -126,7 +129,9 @@ def _likely(text: str, entity: str, start: int, end: int, score: float) -> float
         return score
     if _impossible(shown):
         return 0.0
-    return score if _is_written_as_names_are(text, start, end) else min(score, _UNLIKELY)
+    if is_odd_there(text, start, end, is_place=entity == "LOCATION") or not _is_written_as_names_are(text, start, end):
+        return min(score, UNLIKELY)
+    return score
 
 
 def _is_written_as_names_are(text: str, start: int, end: int) -> bool:

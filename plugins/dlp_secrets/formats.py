@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import hashlib
 import json
 import math
 import re
@@ -73,6 +74,19 @@ def base62_crc(text: str) -> str:
         number, digit = divmod(number, 62)
         digits = _BASE62[digit] + digits
     return digits.rjust(_CHECKED, "0")
+
+
+_BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+
+
+def is_base58_checked(text: str) -> Confidence | None:
+    """Say whether the last four bytes are the doubled SHA-256 of the rest (Base58Check, as Bitcoin writes keys)."""
+    number = 0
+    for character in text:
+        number = number * 58 + _BASE58.index(character)
+    raw = number.to_bytes((number.bit_length() + 7) // 8)
+    check = hashlib.sha256(hashlib.sha256(raw[:-4]).digest()).digest()[:4]
+    return Confidence.HIGH if check == raw[-4:] else None
 
 
 _END = r"(?![A-Za-z0-9])"
@@ -176,6 +190,17 @@ FORMATS = (
     ),
     Format("putty-key", PRIVATE_KEY, r"PuTTY-User-Key-File-[23]:[\s\S]*"),
     Format("age-key", PRIVATE_KEY, r"\bAGE-SECRET-KEY-1[0-9A-Z]{58}"),
+    Format("bitcoin-key", PRIVATE_KEY, rf"\b[5KLc9][{_BASE58}]{{50,51}}{_END}", is_base58_checked),
+    Format("bitcoin-extended-key", PRIVATE_KEY, rf"\b[xyztuv]prv[{_BASE58}]{{107}}{_END}", is_base58_checked),
+    Format(
+        "ethereum-key",
+        PRIVATE_KEY,
+        r"(?:priv(?:ate)?|signer|signing|wallet|deployer)[ _.-]?key\b[^\n]{0,40}?"
+        rf"(?<![0-9a-f])((?:0x)?[0-9a-f]{{64}}){_END}",
+        _random(3.0),
+        ignore_case=True,
+        look=r"(?:priv(?:ate)?|signer|signing|wallet|deployer)[ _.-]?key\b",
+    ),
     Format(
         "url-password",
         CONNECTION,

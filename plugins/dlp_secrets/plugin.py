@@ -1,5 +1,6 @@
 """The hooks: where secrets may be, and what is found there."""
 
+import re
 from collections.abc import Iterable, Iterator
 
 from dlp.core.finding import Confidence, Finding
@@ -7,11 +8,13 @@ from dlp.core.label import DataClass
 from dlp.core.message import Kind, Message
 from dlp.core.ports import Hits, Pattern
 from dlp.hooks.spec import hookimpl
+from dlp_secrets import unseen
 from dlp_secrets.formats import Format, compiled
 from dlp_secrets.named import ASSIGNED, NAME, assigned_secrets, named_secret
 
 _ASSIGNED = "assigned"
 _NAMED = "named"
+_UNSEEN = "unseen"
 
 
 @hookimpl
@@ -20,6 +23,7 @@ def patterns() -> Iterable[Pattern]:
     found = [Pattern(one.name, one.look or one.expression, one.ignore_case, finds=one.entity) for one, _ in compiled]
     found.append(Pattern(_ASSIGNED, ASSIGNED, ignore_case=True))
     found.append(Pattern(_NAMED, NAME, ignore_case=True, in_name=True))
+    found.append(Pattern(_UNSEEN, unseen.LOOK))
     return found
 
 
@@ -35,15 +39,36 @@ def classify(message: Message, hits: Hits) -> Iterator[Finding]:
             )
             if judged:
                 yield _finding(index, 0, len(part.text), judged[0], "named", judged[1])
+        elif name == _UNSEEN:
+            yield from _with_unseen(index, part.text)
         elif name == _ASSIGNED:
             for start, end, entity, confidence in assigned_secrets(part.text):
                 yield _finding(index, start, end, entity, "assigned", confidence)
         else:
-            one, expression = formats[name]
-            for match in expression.finditer(part.text):
-                group = 1 if expression.groups else 0
-                if sure := _sure(one, match.group(group)):
-                    yield _finding(index, *match.span(group), one.entity, one.name, sure)
+            for start, end, sure in _matches(*formats[name], part.text):
+                yield _finding(index, start, end, formats[name][0].entity, name, sure)
+
+
+def _matches(one: Format, expression: re.Pattern[str], text: str) -> Iterator[tuple[int, int, Confidence]]:
+    group = 1 if expression.groups else 0
+    for match in expression.finditer(text):
+        if sure := _sure(one, match.group(group)):
+            yield *match.span(group), sure
+
+
+def _with_unseen(index: int, text: str) -> Iterator[Finding]:
+    """Report secrets in which characters stand that nobody sees."""
+    for line in unseen.lines(text):
+        seen = [
+            (start, end, one.entity, one.name, sure)
+            for one, expression in compiled
+            for start, end, sure in _matches(one, expression, line.shown)
+        ]
+        seen += [(start, end, entity, _ASSIGNED, sure) for start, end, entity, sure in assigned_secrets(line.shown)]
+        for start, end, entity, by, sure in seen:
+            first, last = line.places[start], line.places[end - 1] + 1
+            if last - first > end - start:  # what has none in it was found already
+                yield _finding(index, first, last, entity, by, sure)
 
 
 def _sure(one: Format, text: str) -> Confidence | None:
