@@ -114,11 +114,11 @@ def odd(text: str) -> bool:
 def _odd(text: str) -> bool:
     data = text.encode("utf-8", "replace")
     return (
-        any(map(_is_odd_run, set(stretches(data, _ONLY_RUNS, _SHORTEST))))
+        any(map(_is_odd_run, set(_long_ones(data, _ONLY_RUNS, _IN_RUNS, _SHORTEST))))
         or (not data.islower() and any(map(_is_odd_token, set(stretches(data, _ONLY_SIGNS, _SHORTEST + 1)))))
         or (_OF_CODES in data.translate(_IN_CODES, _CODE_BYTES) and _MAY_BE_CODES.search(text) is not None)
         or (any(sign in text for sign in _CALLS) and _CALLED.search(text) is not None)
-        or any(map(_is_odd_group, stretches(data, _ONLY_GROUPS, _SHORTEST)))
+        or any(map(_is_odd_group, _long_ones(data, _ONLY_GROUPS, _IN_GROUPS, _SHORTEST)))
         or (_OF_DIGITS in data.translate(_IN_DIGITS) and _DIGITS_APART.search(text) is not None)
         or (text.count(".") + text.count("-") >= _SHORTEST and _MORSE.search(text) is not None)
         or (may_be_spoken(data.split()) and is_spoken(text))
@@ -142,14 +142,24 @@ def _classes(kept: bytes, others: bytes, **of: bytes) -> bytes:
 _NAMED = {"x": ord("x"), "space": ord(" ")}
 _ALNUM = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _HEX_BYTES, _SPACES = b"0123456789abcdefABCDEF", b" \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\xc2\xa0"
-_ONLY_RUNS = within(_ALNUM + b"+/_-")
+_ONLY_RUNS, _IN_RUNS = _classes(_ALNUM + b"+/_-", b"\n"), within(_ALNUM + b"+/_-")
 _ONLY_SIGNS = within(bytes(byte for byte in range(33, 127) if byte != ord('"')))
-_ONLY_GROUPS = within(_ALNUM + b"+/=.:,-" + _SPACES)
-_SPACED = _classes(_ALNUM + b"+/=", b" ")
+_ONLY_GROUPS = _classes(_ALNUM + b"+/=", b"\n", space=_SPACES + b".:,-")
+_IN_GROUPS = within(_ALNUM + b"+/=.:,-" + _SPACES)
 _IN_CODES, _OF_CODES = _classes(b"", b" ", x=_SPACES + b",;:._\0\\-"), b"xxx"
 _CODE_BYTES = _HEX_BYTES + b"xX"
 _IN_DIGITS, _OF_DIGITS = _classes(b"", b".", x=_HEX_BYTES, space=_SPACES), b"x x x x x x x x "
 """By these a text is translated to see at a tenth of the cost that an expression cannot match anywhere in it."""
+
+
+def _long_ones(data: bytes, only: bytes, inside: bytes, least: int) -> list[bytes]:
+    """Return the stretches of so many bytes that are `inside`, as `only` translates them; of few bytes by splitting."""
+    if len(data) > _FEW_BYTES:
+        return [stretch.translate(only) for stretch in stretches(data, inside, least)]
+    return [stretch for stretch in data.translate(only).split(b"\n") if len(stretch) >= least]
+
+
+_FEW_BYTES = 4096
 
 
 def _is_odd_run(run: bytes) -> bool:
@@ -164,13 +174,12 @@ def _is_odd_token(token: bytes) -> bool:
     return token != token.lower() and _may_be_85(token.decode())
 
 
-def _is_odd_group(stretch: bytes) -> bool:
-    if stretch.islower() and stretch.translate(None, _SPACES + b".,:-").isalpha():
+def _is_odd_group(group: bytes) -> bool:
+    if group.islower() and group.translate(None, b" ").isalpha():
         return False
-    group = stretch.translate(_SPACED)
     if b" " not in group.strip() or (group.islower() and _MIXED_BYTES.search(group) is None):
         return False
-    return any(_mixed(match) for match in _GROUPED.findall(stretch.decode("utf-8", "replace")))
+    return any(_mixed(match) for match in _GROUPED.findall(group.decode()))
 
 
 _MIXED_BYTES = re.compile(_MIXED.pattern.encode())
