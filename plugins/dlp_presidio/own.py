@@ -514,7 +514,9 @@ def people(text: str, words: Context, least: float) -> Iterator[Seen]:
     """Give capitalised words where a form of address or the words around them promise a person."""
     for expression in (_title, _title_small):
         for match in expression.finditer(text):
-            yield "PERSON", *_named(text, *match.span(2)), 0.85, "name:title"
+            start, end = _named(text, *match.span(2))
+            if end > start:
+                yield "PERSON", start, end, 0.85, "name:title"
     for expression, score in _people:
         for match in expression.finditer(text) if score >= least else ():
             start, end = _named(text, *match.span(1))
@@ -741,11 +743,14 @@ def patterns() -> list[Pattern]:
     ]
 
 
+_initial = re.compile(r"[^\W\d_a-z]\.").fullmatch
+
+
 def _named(text: str, start: int, end: int) -> tuple[int, int]:
     """Return the span without words at its end, or all of it, that are no names."""
     kept = end
     for number, word in enumerate(re.finditer(r"\S+", text[start:end])):
-        if word.group().strip(".'\u2019").lower() in _NO_NAME:
+        if word.group().strip(".'\u2019").lower() in _NO_NAME and not _initial(word.group()):
             kept = start + word.start() if number else start
             break
     while kept > start and text[kept - 1] in " -'\u2019":

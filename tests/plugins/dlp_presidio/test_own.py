@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dlp.core.finding import Confidence
 from dlp.core.message import Part
@@ -33,6 +35,7 @@ def seen(entity: str, text: str, words: tuple[str, ...] = ()) -> list[str]:
         ("TITLE", "ask Dr. Who", "Dr."),
         ("ZIP_CODE", "ZIP: 90210", "90210"),
         ("PERSON", "ask Mrs. Jones", "Jones"),
+        ("PERSON", "ask Mrs. A. Jones", "A. Jones"),
         ("PERSON", "My name is Anna Lee", "Anna Lee"),
         ("ORGANIZATION", "bought by Acme Widgets Inc.", "Acme Widgets Inc."),
         ("ORGANIZATION", "I work for Initech", "Initech"),
@@ -105,3 +108,16 @@ def test_an_address_is_as_sure_as_its_form_is_clear(text: str, address: str, sco
 
 def test_a_request_and_its_time_are_no_address_of_any_band():
     assert not list(own.find("took 612 ms status 200", [("STREET_ADDRESS", 0.5)]))
+
+
+PIECES = """
+Mr. Mrs. Dr Dear A. I. a The Name: name is My Anna Lee's Lee ' - , . in from the of works for Acme Inc. 's call 12 Main
+Street Apt 3 (212) 555-0142 phone DE89 3704 0044 0532 0130 00 a@b.org 0x Born in Paris aged 40
+""".split()  # noqa: SIM905
+
+
+@given(st.lists(st.sampled_from([*PIECES, "\n"]), max_size=12))
+def test_whatever_is_seen_is_inside_of_the_text_and_not_empty(words: list[str]):
+    text = " ".join(words)
+    for _, start, end, _, _ in own.find(text, [(entity, 0.0) for entity in own.ENTITIES]):
+        assert 0 <= start < end <= len(text)
