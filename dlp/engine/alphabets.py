@@ -155,7 +155,8 @@ _IN_DIGITS, _OF_DIGITS = _classes(b"", b".", x=_HEX_BYTES, space=_SPACES), b"x x
 def _long_ones(data: bytes, only: bytes, inside: bytes, least: int) -> list[bytes]:
     """Return the stretches of so many bytes that are `inside`, as `only` translates them; of few bytes by splitting."""
     if len(data) > _FEW_BYTES:
-        return [stretch.translate(only) for stretch in stretches(data, inside, least)]
+        found = stretches(data, inside, least)
+        return found if only is _ONLY_RUNS else [stretch.translate(only) for stretch in found]
     return [stretch for stretch in data.translate(only).split(b"\n") if len(stretch) >= least]
 
 
