@@ -7,7 +7,7 @@ one subject; the transform step is in `delivery`, what is told of a message in `
 
 import copy
 import hashlib
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from dlp.core.errors import PluginError, PolicyError
 from dlp.core.finding import Finding
 from dlp.core.label import RAW, SANDBOX, TOKENISED, DataClass
-from dlp.core.message import Block, Direction, Endpoint, Fact, Kind, Message, Part
+from dlp.core.message import Block, Direction, Endpoint, Fact, Message, Part
 from dlp.core.outcome import Forward, Outcome, Refuse
 from dlp.core.policy import (
     Decision,
@@ -37,29 +37,26 @@ from dlp.core.policy import (
 )
 from dlp.core.ports import AuditEntry, Clock, Random, Store
 from dlp.core.token import lookalikes
-from dlp.engine import combining, telling, tracing
+from dlp.engine import combining, looking, telling, tracing
 from dlp.engine.approvals import Answer, Approvals
 from dlp.engine.budget import Budget, Over
 from dlp.engine.classify import Classifier
 from dlp.engine.delivery import Delivery
 from dlp.engine.forms import PART
+from dlp.engine.looking import LARGE_BYTES
 from dlp.engine.noting import noted, watched
 from dlp.engine.past import Past
-from dlp.engine.remembered import Remembered, Stored
+from dlp.engine.remembered import Remembered
 from dlp.engine.sessions import Sessions
 from dlp.engine.tracing import BY_TOKEN, Sighting
-from dlp.engine.vault import Known, Vault
+from dlp.engine.vault import Known
 from dlp.engine.work import Call, Within, Work
 from dlp.hooks.host import Host
 
-BY_MEMORY = "remembered"
-"""What a finding says has seen it where the tenant remembers the value from another session."""
 _MAX_PASTS = 1024
 _MAX_PLAIN = 4096
 _ANYONE = "reviewer"  # who may answer where a rule asks and names nobody
 _INLINE_BYTES = 8 * 1024
-_LARGE_BYTES = 64 * 1024
-"""From here on a block is looked through apart: what takes longer would be noticed by others."""
 _MAX_SURFACE = 1024 * 1024
 """Beyond this, looking through a surface at once takes more memory than reading it and looking through its parts."""
 
@@ -358,11 +355,11 @@ class Engine:
         past, blocks = work.past, work.message.blocks
         guarded = tracing.is_guarding(self.policy, past.ledger) or not work.outbound
         exposed = [] if work.outbound else tracing.exposed(past, work.message.endpoint.upstream)
-        large = any(block.size > _LARGE_BYTES for block in blocks)
+        large = any(block.size > LARGE_BYTES for block in blocks)
         unclear = {
             id(block)
             for block in blocks
-            if work.fields or (block.size <= _LARGE_BYTES and not self.classifier.clean(block))
+            if work.fields or (block.size <= LARGE_BYTES and not self.classifier.clean(block))
         }
         # Values that the session comes to know only now cannot have been known to whoever wrote this message.
         there = past.apart() if large else past
@@ -377,13 +374,13 @@ class Engine:
                 work.inner[len(work.findings)] = inner
             self._add(work, finding)
         self._remember_clean(work, [block for block in blocks if id(block) in unclear])
-        recall = partial(_recall, work, past.apart(there) if large else past, exposed)
-        recalled: _Recalled = (yield from self._apart(work, recall)) if large else recall()
+        recall = partial(looking.recall, work, past.apart(there) if large else past, exposed)
+        recalled: looking.Recalled = (yield from self._apart(work, recall)) if large else recall()
         for finding in recalled.fields:
             self._add(work, replace(finding, source=own))
         self._recognise(work, [*recalled.sightings, *work.cut])
         if self.policy.remembered and not work.outbound:
-            remember = partial(_remember, work, self._remembered(), self.policy.remembered)
+            remember = partial(looking.remember, work, self._remembered(), self.policy.remembered)
             for finding in (yield from self._apart(work, remember)) if large else remember():
                 self._add(work, finding)
         work.bracketed = recalled.bracketed
@@ -399,13 +396,13 @@ class Engine:
 
     def _look(
         self, work: Work, past: Past, exposed: Sequence[Known], unclear: set[int], *, guarded: bool
-    ) -> "_Asked | None":
+    ) -> looking.Asked | None:
         """Note which parts are looked at and what is encoded in them; return what the classifiers are asked about.
 
         Of small blocks `unclear` says by identity which they have to see; of large ones that is found out here.
         """
         message = work.message
-        unclear |= {id(b) for b in message.blocks if b.size > _LARGE_BYTES and not self.classifier.clean_apart(b)}
+        unclear |= {id(b) for b in message.blocks if b.size > LARGE_BYTES and not self.classifier.clean_apart(b)}
         telling = [
             block
             for block in message.blocks
@@ -420,11 +417,11 @@ class Engine:
             work.cut = tracing.cut(message, past)
         if not (unclear or telling or work.cut):
             return None
-        to_classify = _look_at(work, unclear, telling)
+        to_classify = looking.look_at(work, unclear, telling)
         work.runs = tracing.encoded(work.traced)
         if work.outbound and past.ledger.any_marked("escaped"):
             work.runs += tracing.escaped(work.traced)
-        return _asked(work, to_classify)
+        return looking.asked(work, to_classify)
 
     def _plain(self, block: Block, past: Past, *, guarded: bool) -> bool:
         """Ask `tracing.plain`; while the session knows no values, the answer on a block that comes again is kept."""
@@ -452,7 +449,7 @@ class Engine:
         """Add what the session knows: its own tokens, and values it has hidden or let in before."""
         own = work.source
         guessed: set[int] = set()
-        for seen in sightings if work.outbound else _besides(work.parts, sightings):
+        for seen in sightings if work.outbound else looking.besides(work.parts, sightings):
             finding = seen.finding
             if work.outbound:
                 self._add(work, finding, seen.known)
@@ -466,7 +463,7 @@ class Engine:
                 if finding.source != own and seen.known is not None:
                     self._add(work, finding, seen.known)
 
-    def _ask_classifiers(self, work: Work, asked: "_Asked") -> Generator[Wait, Any, Iterator[tuple[Finding, str]]]:
+    def _ask_classifiers(self, work: Work, asked: looking.Asked) -> Generator[Wait, Any, Iterator[tuple[Finding, str]]]:
         """Have the classifiers look at these parts and at what encoded runs decode to.
 
         Spans fit the parts; with a finding in an encoded run comes the text that was seen inside.
@@ -481,7 +478,7 @@ class Engine:
             work.past.refresh()  # the session may have read on meanwhile: what it carries now is what counts
         else:
             answer = self.classifier.classify(asked.texts)
-        return _fitted(asked, answer, work.source)
+        return looking.fitted(asked, answer, work.source)
 
     @staticmethod
     def _add(work: Work, finding: Finding, known: Known | None = None) -> None:
@@ -614,7 +611,8 @@ class Engine:
             with self.store.batch():
                 edits = self._delivery.outbound(work) if work.outbound else self._delivery.inbound(work)
                 if work.outbound and self.policy.remembered:
-                    self._remembered().note(_stored(work, self.policy.remembered), work.message.endpoint.upstream)
+                    stored = looking.stored(work, self.policy.remembered)
+                    self._remembered().note(stored, work.message.endpoint.upstream)
                 self._record(work, decision)
         except Exception:
             work.past.forget()  # the batch is undone; memory must not know more than the store
@@ -729,105 +727,6 @@ def _note_sent(work: Work) -> None:
         work.past.sent.take(list(enumerate(work.message.parts)))
 
 
-def _look_at(work: Work, unclear: Collection[int], telling: Sequence[Block]) -> list[tuple[int, Part]]:
-    """Note which parts, with their numbers, are looked at and which are traced; return those to classify."""
-    work.parts = work.message.parts
-    to_classify: list[tuple[int, Part]] = []
-    number = 0
-    for block in work.message.blocks:
-        numbered = list(enumerate(block.parts, number))
-        number += len(numbered)
-        if id(block) in unclear:
-            to_classify += numbered
-        if block in telling:
-            work.traced += numbered
-        else:  # a surface hides nothing, but what it says may turn out to be ambiguous
-            work.traced += [(at, part) for at, part in numbered if part.kind is Kind.OPAQUE]
-        if id(block) in unclear or block in telling:
-            work.looked_at += numbered
-    return to_classify
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What the classifiers are asked about: texts of parts, with the parts' numbers, then those of encoded runs."""
-
-    numbers: Sequence[int]
-    runs: Sequence[tracing.Encoded]
-    texts: tuple[Part, ...]
-    size: int
-
-
-def _asked(work: Work, parts: Sequence[tuple[int, Part]]) -> _Asked:
-    numbers = [number for number, part in parts if part.kind is not Kind.OPAQUE]
-    runs = [run for run in work.runs if run.decoding.text]
-    texts = (
-        *(_without_tokens(work.parts[number], work.past.vault) for number in numbers),
-        *(Part(work.parts[run.part].path, run.decoding.text or "", name=work.parts[run.part].name) for run in runs),
-    )
-    return _Asked(numbers, runs, texts, sum([len(part.text) for part in texts]))
-
-
-def _fitted(asked: _Asked, answer: Sequence[Finding], source: str) -> Iterator[tuple[Finding, str]]:
-    """Give the classifiers' findings as findings in the parts of the message."""
-    for seen in answer:
-        # Built anew rather than replaced: this runs for every finding.
-        sure, state = seen.confidence, seen.state
-        if seen.part < len(asked.numbers):
-            number = asked.numbers[seen.part]
-            yield Finding(number, seen.start, seen.end, seen.data_class, seen.by, sure, state, source, seen.form), ""
-        else:
-            run = asked.runs[seen.part - len(asked.numbers)]
-            at = run.decoding
-            inner = (at.text or "")[seen.start : seen.end]
-            yield Finding(run.part, at.start, at.end, seen.data_class, seen.by, sure, state, source, at.form), inner
-
-
-@dataclass(frozen=True, slots=True)
-class _Recalled:
-    """What the session and the source know of a message's parts."""
-
-    fields: Sequence[Finding]
-    sightings: Sequence[Sighting]
-    unreadable: bool
-    opaque: bool
-    bracketed: Sequence[tuple[int, Part]]
-
-
-def _recall(work: Work, past: Past, exposed: Sequence[Known]) -> _Recalled:
-    """Return what the source declares of the parts, and what the session knows of them."""
-    return _Recalled(
-        list(tracing.field_findings(work.fields, work.looked_at)),
-        [
-            seen
-            for parts, runs in _stretches(work.traced, work.runs)
-            for seen in tracing.sightings(parts, runs, past, exposed)
-        ],
-        tracing.unreadable(work.traced, work.runs, past, work.message.endpoint.upstream),
-        any(part.kind is Kind.OPAQUE for _, part in work.traced),
-        [(number, part) for number, part in work.looked_at if "[" in part.text or "%5" in part.text],
-    )
-
-
-def _stretches(
-    parts: Sequence[tuple[int, Part]], runs: Sequence[tracing.Encoded]
-) -> Iterator[tuple[Sequence[tuple[int, Part]], Sequence[tracing.Encoded]]]:
-    """Cut many parts into stretches, with the runs in them: what is seen in one part does not depend on others."""
-    if sum([len(part.text) for _, part in parts]) <= _LARGE_BYTES:
-        yield parts, runs
-        return
-    of_part: dict[int, list[tracing.Encoded]] = {}
-    for run in runs:
-        of_part.setdefault(run.part, []).append(run)
-    start, length = 0, 0
-    for end, (_, part) in enumerate(parts, 1):
-        length += len(part.text)
-        if length > _LARGE_BYTES or end == len(parts):
-            some = parts[start:end]
-            yield some, [run for number, _ in some for run in of_part.get(number, ())]
-            start, length = end, 0
-
-
 _NOT_TOLD = frozenset({"purpose", "opaque", "part"})
 """Facts that the proxy or the orchestrator states, or nobody."""
 
@@ -841,78 +740,3 @@ def _declared(specs: Sequence[FactSpec], message: Message, past: Past) -> dict[s
         or any(past.vault.of_token(token) for _, token in lookalikes(part.text) if token)
     }
     return read_facts([spec for spec in specs if spec.path not in hidden], message.parts)
-
-
-_LONG_TEXT = 12
-"""From how many characters a text that may hold carried data is remembered: shorter ones stand in many messages."""
-
-
-def _stored(work: Work, classes: frozenset[DataClass]) -> Iterator[Stored]:
-    """Give the values of some classes that this message takes to its upstream in the clear."""
-    for number, finding in enumerate(work.findings):
-        if finding.data_class in classes and work.rulings[number].verdict is Verdict.ALLOW:
-            known = work.known.get(number)
-            text = known.text if known is not None else work.parts[finding.part].text[finding.start : finding.end]
-            yield Stored(text, finding.data_class, finding.source)
-    carried = {(flow.data_class, flow.route.source) for flow in work.flows if flow.finding is None}
-    for data_class, source in carried:
-        if data_class is not None and data_class in classes:
-            for part in work.message.parts:  # nobody knows in which of them it is
-                framing = part.kind is Kind.KEY or part.path.startswith(("header/", "host/"))  # the same in any message
-                if not framing and len(part.text) >= _LONG_TEXT:
-                    yield Stored(part.text, data_class, source)
-
-
-def _remember(work: Work, memory: Remembered, classes: frozenset[DataClass]) -> list[Finding]:
-    """Return where an answer holds what is remembered beyond the session."""
-    runs = [run for run in work.runs if run.decoding.text]
-    texts = [part.text for _, part in work.traced] + [run.decoding.text or "" for run in runs]
-    found: list[Finding] = []
-    for one in memory.recall(texts, classes):
-        if one.text < len(work.traced):
-            part, start, end, form = work.traced[one.text][0], one.start, one.end, "exact"
-        else:
-            run = runs[one.text - len(work.traced)]
-            part, start, end, form = run.part, run.decoding.start, run.decoding.end, run.decoding.form
-        sources = dict.fromkeys((work.source, one.source))
-        found += [Finding(part, start, end, one.data_class, BY_MEMORY, source=source, form=form) for source in sources]
-    return found
-
-
-def _besides(parts: Sequence[Part], sightings: Sequence[Sighting]) -> Iterator[Sighting]:
-    """Give what is seen, but values in other forms only where these say more than whole values that stand there.
-
-    Else it would depend on the values which of them become one token together: a row of some may read as one encoding.
-    """
-    whole: dict[int, list[Finding]] = {}
-    for seen in sightings:
-        if seen.finding.form == "exact" and seen.known is not None:
-            whole.setdefault(seen.finding.part, []).append(seen.finding)
-    for seen in sightings:
-        finding = seen.finding
-        here = whole.get(finding.part)
-        if (
-            here is None
-            or seen.known is None
-            or finding.form == "exact"
-            or _says_more(parts[finding.part].text, finding, here)
-        ):
-            yield seen
-
-
-def _says_more(text: str, finding: Finding, whole: Sequence[Finding]) -> bool:
-    letters = {at for at in range(finding.start, finding.end) if text[at].isalnum()}
-    for one in whole:
-        letters.difference_update(range(one.start, one.end))
-    return bool(letters)
-
-
-def _without_tokens(part: Part, vault: Vault) -> Part:
-    """Return a part with the session's own tokens blanked out, so that no classifier takes one for a name."""
-    if not vault.may_hold(part.text):
-        return part
-    out, done = list[str](), 0
-    for start, end, _ in vault.tokens_in(part.text):
-        out += (part.text[done:start], "\0" * (end - start))
-        done = end
-    return replace(part, text="".join([*out, part.text[done:]])) if out else part

@@ -9,7 +9,7 @@ import pytest
 from dlp.core.message import Direction, Endpoint, Message, Part
 from dlp.core.outcome import Forward, Refuse
 from dlp.core.ports import Pattern
-from dlp.engine import pipeline, tracing
+from dlp.engine import looking, tracing
 from dlp.engine.encodings import Decoding
 from dlp.engine.pipeline import Apart, Classify
 from dlp.engine.scan import Scanner
@@ -148,7 +148,7 @@ def test_a_body_of_more_parts_than_are_kept_is_refused_before_any_is_kept(wall: 
 def test_stretches_hold_every_part_once_with_its_own_runs():
     parts = [(number, Part(f"/{number}", "x" * (number % 5 * 20_000))) for number in range(40)]
     runs = [tracing.Encoded(number, Decoding(0, 1, "hex", "y")) for number in (3, 3, 39)]
-    stretches = list(pipeline._stretches(parts, runs))
+    stretches = list(looking.stretches(parts, runs))
     assert [part for some, _ in stretches for part in some] == parts
     assert [run for _, some in stretches for run in some] == runs
     assert all({run.part for run in some} <= {number for number, _ in there} for there, some in stretches)
