@@ -121,13 +121,19 @@ def _find(path: Path, name: str) -> tuple[Event, Mapping[str, Event]]:
 
 
 def _lineage(event: Event, log: Mapping[str, Event]) -> Iterable[str]:
+    """Give for each label where it was found and as what, and in which response and field it entered."""
     labels = event.get("labels")
     for label in labels if isinstance(labels, list) else ():
-        origin = str(label.get("origin", ""))
+        form, path, origin = (str(label.get(name, "")) for name in ("form", "path", "origin"))
+        found = f" as {form}" if form not in ("", "exact", "taint") else ""
+        found = f" found{found}" + (f" at {path}," if path else ",") if found or path else ""
+        carried = " carried by the session," if form == "taint" else ""
         if origin:
             at = f" at {label['origin_path']}" if label.get("origin_path") else ""
             by = f" by {log[origin]['operation']} {log[origin]['upstream']}" if origin in log else ""
-            yield f"{label['class']} entered in {origin}{at}{by}"
+            yield f"{label['class']}{found}{carried} entered in {origin}{at}{by}"
+        elif found:
+            yield f"{label['class']}{found} not known from before"
 
 
 def _trusted(settings: Settings) -> Trusted:

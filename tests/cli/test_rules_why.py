@@ -90,7 +90,7 @@ def test_a_recorded_message_is_explained_by_the_policy_of_now(ready: Run, folder
     told = ready("rules", "explain", "e1", "--json")
     assert (told.json["recorded"], told.json["verdict"]) == ({"verdict": "allow", "rule": "mail addresses"}, "allow")
     assert told.json["same_policy"] is False
-    assert told.json["lineage"] == ["pii.email entered in e0"]
+    assert told.json["lineage"] == ["pii.email found at /text, entered in e0"]
     text = ready("rules", "explain", "e1").out
     assert "decided under another policy (version 0: allow by mail addresses)" in text
     assert ready("rules", "explain", "e9").code == 2
