@@ -171,7 +171,7 @@ class Joined:
             return
         inner = await self._session(session, server, modern=modern)
         inner.last += 1
-        ours, token = f"dlp-{inner.last}", rpc.meta.get("progressToken")
+        ours, token = inner.last, rpc.meta.get("progressToken")  # it counts, so that it says nothing
         new: dict[str, object] = {path: rest, "rpc/id": ours}
         if isinstance(token, str | int):
             new["/_meta/progressToken"] = ours
@@ -329,7 +329,7 @@ class Joined:
     ) -> Mapping[str, Any]:
         """Return the result of a request of our own; raises NotThereError."""
         inner.last += 1
-        number = f"dlp-{inner.last}"
+        number = inner.last
         if inner.modern:
             about = {"protocolVersion": _MODERN, "clientInfo": _US, "clientCapabilities": {}}
             params = {**params, "_meta": {f"{_ABOUT}{name}": value for name, value in about.items()}}
@@ -379,7 +379,7 @@ class _Collected:
         """Return a field's value."""
         return next((value for key, value in self.fields if key == name), b"")
 
-    def message(self, number: str) -> Mapping[str, Any]:
+    def message(self, number: Id) -> Mapping[str, Any]:
         """Return the message that answers a request; empty where there is none."""
         body = bytes(self._body)
         texts = [body]

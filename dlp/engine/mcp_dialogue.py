@@ -98,11 +98,15 @@ class _Written:
 
 @dataclass(slots=True)
 class Common:
-    """What the streams of one conversation share: what the server asks, the revision, what was asked last."""
+    """What the streams of one conversation share: what the server asks, the revision, what was asked last.
+
+    `count` is the id of the client's last request where that is a number.
+    """
 
     asking: dict[Id, Open] = field(default_factory=dict)
     revision: str = ""
     last: Target | None = None
+    count: int | None = None
 
 
 type Steps = Generator[Wait, Any, Sequence[Send]]
@@ -237,7 +241,9 @@ class Dialogue:
             return (self._error(INBOUND, None, INVALID_REQUEST, refuse),)
         request = Open(rpc, self._call(), target_of(rpc))
         self._asked[rpc.id] = request  # before it is judged, which may take a while
-        written = yield from self._judge(request.call, OUTBOUND, request.target, rpc, beside)
+        written = yield from self._judge(
+            request.call, OUTBOUND, request.target, rpc, beside, known=self._counted(rpc.id)
+        )
         if isinstance(written, Refuse):
             self._forget(rpc.id)
             return (self.refusal(request, written),)
@@ -246,6 +252,12 @@ class Dialogue:
         if isinstance(token, str | int):
             self._tokens[token] = rpc.id
         return (Send(OUTBOUND, written.raw, rpc.id, headers=written.headers),)
+
+    def _counted(self, number: Id) -> set[str]:
+        """Return the id of a request if it is the next after the last: then everybody knew what it would be."""
+        before = self.common.count
+        self.common.count = number if isinstance(number, int) else None
+        return {str(number)} if before is not None and number == before + 1 else set()
 
     def _from_us(self, rpc: Rpc, beside: Beside | None) -> Sequence[Send]:
         """Let a message of the proxy's own pass to a server that the policy names."""
@@ -257,6 +269,7 @@ class Dialogue:
         if refuse is not None:
             return (self.refusal(request, refuse),)
         self._asked[rpc.id] = request
+        self._counted(rpc.id)
         return (Send(OUTBOUND, rpc.raw, rpc.id, headers=headers),)
 
     def _server_request(self, rpc: Rpc, about: Id | None) -> Steps:

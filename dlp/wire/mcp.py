@@ -56,6 +56,17 @@ _DECODER = json.JSONDecoder()
 
 VERSIONS = frozenset(["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"])
 _VERSION = re.compile(rb'("io\.modelcontextprotocol/protocolVersion"\s*:\s*)"(?:%b)"' % "|".join(VERSIONS).encode())
+_FRAME = frozenset(
+    (  # noqa: SIM905 - as a list it would be a page
+        "structuredContent isError resultType progressToken ttlMs cacheScope requestState inputResponses mimeType "
+        "nextCursor inputSchema outputSchema readOnlyHint destructiveHint idempotentHint openWorldHint "
+        "additionalProperties"
+    ).split(" ")
+)
+"""Names of members that are the protocol's, and in which small and capital letters stand as in something sealed: as
+parts they would be looked at again and again, and they say nothing."""
+_FRAMES = re.compile(rb'"(?:jsonrpc|%b)"\s*:' % "|".join(sorted(_FRAME)).encode())
+_TOKEN = re.compile(rb'"progressToken"\s*:\s*\d+\s*,?\s*')
 _BLOCKS = ["text", "image", "audio", "resource", "resource_link", "tool_use", "tool_result"]
 _SCHEMAS = ["object", "string", "number", "integer", "boolean", "array", "null"]
 _WORDS: Mapping[str, frozenset[str]] = {
@@ -123,15 +134,17 @@ class McpBody:
         meta = _meta_of(rpc) if verbatim else None
         start, end = meta or (0, 0)
         rest, key = raw[:start] + raw[end:], None
-        if again and str(rpc.id) in known and (without := _without_id(rest, rpc)) is not None:
-            rest, key = without, ("mcp", sha256(without).digest())  # a known id is no part
-        surface = rest if verbatim else None
+        if str(rpc.id) in known and (without := _without_id(rest, rpc)) is not None:  # a known id is no part
+            rest, key = without, ("mcp", sha256(without).digest()) if again else None
+        surface = _FRAMES.sub(b"", _said_once(rest, rpc)) if verbatim else None
         if meta is None:
             whole = Block(self._make, surface=surface, key=key, raw=raw, bound=self._bound)
             self.blocks: tuple[Block, ...] = (whole,)
             return
         said = raw[start:end]
-        surface_of_meta = _VERSION.sub(rb'\1""', said)
+        if rpc.meta.get("progressToken") == rpc.id and type(rpc.id) is int:  # the id says it: a part of the message
+            said = _TOKEN.sub(b"", said, count=1)
+        surface_of_meta = _FRAMES.sub(b"", _VERSION.sub(rb'\1""', said))
         self.blocks = (
             Block(lambda: self._share(meta=False), surface=surface, key=key, raw=raw, bound=self._bound),
             Block(lambda: self._share(meta=True), surface=surface_of_meta, key=("_meta", said), bound=bytes),
@@ -202,7 +215,7 @@ class _Pieces:
             part = leaves.parts[index]
             if inner[index] and self.meta < 0:
                 self.meta = len(parts)
-            if self._is_word(part, index) or self._is_known(part, known):
+            if self._is_word(part, index) or self._is_known(part, known) or self._is_id(part):
                 continue
             body, is_blob = self._inner(part)
             self._starts.append(len(parts))
@@ -213,6 +226,8 @@ class _Pieces:
 
     def _is_word(self, part: Part, index: int) -> bool:
         """Return whether this is one of the protocol's own words."""
+        if part.kind is Kind.KEY:
+            return part.text in _FRAME
         words = _WORDS.get(part.name)
         if part.kind is not Kind.TEXT or words is None or part.text not in words:
             return False
@@ -223,6 +238,11 @@ class _Pieces:
     @staticmethod
     def _is_known(part: Part, known: frozenset[str]) -> bool:
         return part.path in ("rpc/id", "/progressToken", "/requestId") and part.text in known
+
+    def _is_id(self, part: Part) -> bool:
+        """Return whether this is a progress token that says what the request's id says, or its name."""
+        id_, token = self._rpc.id, self._rpc.meta.get("progressToken")
+        return part.path == "/_meta/progressToken" and type(id_) is int and token == id_
 
     def _placed(self, part: Part) -> Part:
         if part.path == "/uri" and part.kind is Kind.TEXT and self._rpc.method in _OF_A_RESOURCE:
@@ -307,6 +327,15 @@ def _meta_of(rpc: Rpc) -> tuple[int, int] | None:
         return None
     # Latin-1 keeps bytes apart, so lengths are right; what is beyond ASCII reads differently, and is not the same.
     return (key.end(), key.end() + length) if value == rpc.meta else None
+
+
+def _said_once(raw: bytes, rpc: Rpc) -> bytes:
+    """Return a result without the second copy of a text that the SDKs put into both `content` and the structure."""
+    content, value = rpc.body.get("content"), rpc.body.get("structuredContent")
+    text = value.get("result") if isinstance(value, dict) else None
+    if not (isinstance(text, str) and isinstance(content, list) and len(content) == 1 and isinstance(content[0], dict)):
+        return raw
+    return raw.replace(b'"result":"%b"' % text.encode(), b'"result"', 1) if content[0].get("text") == text else raw
 
 
 def renamed(rpc: Rpc, new: Mapping[str, object]) -> bytes:

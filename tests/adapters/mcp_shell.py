@@ -81,7 +81,7 @@ class Http:
         into: list[MutableMapping[str, Any]] | None = None,
         **fields: str,
     ) -> tuple[int, Mapping[str, str], list[Any]]:
-        """Return status, header fields and the messages that a request is answered with; `into` gets it all as it comes."""
+        """Return status, header fields and the messages that answer a request; `into` gets all of it as it comes."""
         raw = message if isinstance(message, bytes) else json.dumps(message).encode() if message is not None else b""
         headers = {"host": "127.0.0.1", "accept": "application/json, text/event-stream"}
         headers |= {"content-type": "application/json"} if raw else {}

@@ -128,3 +128,23 @@ def test_only_an_id_that_stands_where_the_sdks_write_it_is_left_out(raw: bytes, 
     block = McpBody(read_rpc(raw), limit=1_000_000, known=frozenset(["1"]), again=True).blocks[0]
     assert (block.key is not None) is keyed
     assert all(part.text.encode() in (block.surface or b"") for part in block.parts)
+
+
+def test_a_text_that_stands_in_both_copies_is_shown_once_and_is_a_part_twice():
+    returned = {"content": [{"type": "text", "text": "Hello"}], "structuredContent": {"result": "Hello"}}
+    raw = orjson.dumps({"jsonrpc": "2.0", "id": 1, "result": returned})
+    (block,) = McpBody(read_rpc(raw), limit=1_000_000, known=frozenset(["1"])).blocks
+    assert block.surface is not None
+    assert block.surface.count(b"Hello") == 1
+    assert [part.text for part in block.parts].count("Hello") == 2
+    assert all(part.text.encode() in block.surface for part in block.parts)
+
+
+def test_a_progress_token_that_is_the_requests_id_does_not_make_the_rest_another():
+    def keys(number: int, token: int) -> list[object]:
+        meta = {"progressToken": token, "about": "me"}
+        said = {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": {"name": "x", "_meta": meta}}
+        return [block.key for block in McpBody(read_rpc(orjson.dumps(said)), limit=1_000_000).blocks]
+
+    assert keys(1, 1) == keys(2, 2)
+    assert keys(1, 1) != keys(1, 84512)
