@@ -8,6 +8,7 @@ number, all with right check digits. Words and numbers come from a seeded genera
 """
 
 import gzip
+import json
 import random
 from functools import cache
 
@@ -38,6 +39,34 @@ _LAST = (
     "lindgren",
 )
 # fmt: on
+
+
+_ENUMERATED = {
+    "kind": ("Deployment", "StatefulSet", "ReplicaSet", "ConfigMap", "PullRequestEvent"),
+    "app": ("Kafka", "Jenkins", "Prometheus", "Redis", "Envoy", "checkout-service"),
+    "language": ("Python", "Ruby", "Julia", "Scala", "Dart", "Haskell"),
+    "product": ("Aurora Desk Lamp", "Vega Monitor Arm", "Titan Cordless Drill", "Breeze Tower Fan"),
+    "reason": ("MinimumReplicasAvailable", "FailedScheduling", "BackOff", "ContainerCreating"),
+    "title": ("Fix Flaky Test in CI", "Crash on Startup when Cache is Cold", "Add Dark Mode Toggle"),
+    "license": ("MIT License", "Apache License 2.0", "Mozilla Public License"),
+    "status": ("Completed", "In Progress", "Queued", "Skipped"),
+}
+_LOGGED = (
+    "INFO  [main] o.s.b.w.embedded.tomcat.TomcatWebServer - Tomcat initialized with port(s): 8080 (http)",
+    "ERROR [http-nio-8080-exec-{m}] c.a.orders.OrderService - Failed to reserve stock: InsufficientInventoryException",
+    "WARN  Retrying Kafka Producer send, Attempt {m}, Topic Orders.Created, Partition {m}",
+    'production.INFO: Cache Warmed in {n} ms {{"store":"Redis","keys":{n}}}',
+    "TRACE Hibernate: select Order0_.id as Id1_3_, Order0_.status as Status2_3_ from Orders Order0_ where Order0_.id=?",
+    "systemd[1]: Started Session {n} of the root slice. kernel: TCP: request_sock_TCP: Possible SYN flooding",
+)
+_CODED = (
+    "from typing import Dict, Awaitable, Concatenate",
+    "    func_profiles_{n}: Dict[str, FunctionProfile] = Factory(dict)",
+    "    if (error.code === 'EPIPE') {{ return Optik.parse(argv[{n}]); }}",
+    "  ITEM* mapItems_{n}(NCursesMenuItem* const* items);",
+    "// This wraps the ITEM type of <menu_{n}.h>",
+    "class Renderer{n}(Visitor):  # Decorations of the Canvas",
+)
 
 
 def clean(number: int) -> bytes:
@@ -87,6 +116,25 @@ def numbers() -> bytes:
 def records() -> bytes:
     """Return about 2 MB of JSON: ten thousand records without personal data, which are 200,000 parts."""
     return _filled(_pages(records=10_000, variants=1)[0], 1)
+
+
+def machines(number: int) -> list[tuple[str, bytes]]:
+    """Return about 50 KB that machines wrote about machines, as (media type, body): an API's answers, a log, code."""
+    chance = random.Random(number)  # noqa: S311 - the same load in every run
+    resources = [{key: chance.choice(values) for key, values in _ENUMERATED.items()} for _ in range(60)]
+    for one in resources:
+        one["uid"], one["sha"] = _uuid(chance), f"{chance.getrandbits(160):040x}"
+    lines = (
+        f"2026-11-{chance.randrange(1, 29):02} 10:{chance.randrange(60):02}:07,{chance.randrange(1000):03} "
+        + chance.choice(_LOGGED).format(n=chance.randrange(10**5), m=chance.randrange(20))
+        for _ in range(150)
+    )
+    code = (chance.choice(_CODED).format(n=chance.randrange(100)) for _ in range(250))
+    return [
+        ("application/json", json.dumps({"items": resources}).encode()),
+        ("text/plain", "\n".join(lines).encode()),
+        ("text/plain", "\n".join(code).encode()),
+    ]
 
 
 def _filled(template: bytes, number: int) -> bytes:

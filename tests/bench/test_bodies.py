@@ -64,3 +64,11 @@ def test_large_bodies_are_json_of_the_size_and_shape_they_are_said_to_be():
     assert 9_500_000 < len(numbers) < 10_000_000
     assert len(json.loads(records)["tickets"]) == 10_000
     assert 1_500_000 < len(records) < 2_500_000
+
+
+def test_what_machines_write_is_the_same_in_every_run_and_of_three_kinds():
+    given = bodies.machines(3)
+    assert given == bodies.machines(3)
+    assert given != bodies.machines(4)
+    assert [media for media, _ in given] == ["application/json", "text/plain", "text/plain"]
+    assert 40_000 < sum(len(body) for _, body in given) < 80_000

@@ -9,6 +9,7 @@ from dlp.core.message import Part
 from dlp.engine.classify import Classifier
 from dlp.hooks.host import load_host
 
+from . import unseen
 from .held_out import TEMPLATES, samples
 
 _OF_CLASS = {
@@ -46,7 +47,7 @@ def test_labels_are_where_their_values_are(texts: list[accuracy.Sample]):
 
 
 @pytest.mark.ner
-def test_texts_that_no_rule_was_written_against_are_read_as_well(texts: list[accuracy.Sample]):
+def test_texts_of_other_templates_than_the_set_s_are_read_as_well(texts: list[accuracy.Sample]):
     scores = accuracy.score(texts, accuracy.ours([one.text for one in texts]))
     assert scores["overall"].f(2.0) >= accuracy.BAR
     for sure in ("EMAIL_ADDRESS", "CREDIT_CARD", "IBAN_CODE", "US_SSN", "IP_ADDRESS"):
@@ -69,3 +70,20 @@ def test_so_they_are_with_the_bands_that_are_shipped():
                 labelled += 1
                 found += any(start < span["end_position"] and span["start_position"] < end for _, start, end in seen)
     assert found / labelled >= 0.9
+
+
+def test_labels_of_the_texts_in_other_styles_are_where_their_values_are():
+    given = unseen.samples(2 * len(unseen.TEMPLATES))
+    assert given == unseen.samples(2 * len(unseen.TEMPLATES))
+    for one in given:
+        for span in one["spans"]:  # type: ignore[attr-defined]
+            assert str(one["full_text"])[span["start_position"] : span["end_position"]] == span["entity_value"]
+
+
+@pytest.mark.ner
+def test_texts_in_styles_that_no_rule_was_written_for_score_no_less_than_when_they_were_first_seen(tmp_path: Path):
+    """Tell of a loss, not of an aim: F2 was .831 then, where .85 is wanted, and vanilla Presidio's .725."""
+    file = tmp_path / "texts.json"
+    file.write_text(json.dumps(unseen.samples(8 * len(unseen.TEMPLATES))), "utf-8")
+    given = accuracy.load(file)
+    assert accuracy.score(given, accuracy.ours([one.text for one in given]))["overall"].f(2.0) >= 0.82

@@ -1,7 +1,8 @@
 """Labelled texts in styles that no rule was written for: tickets, chats, notes of wards, invoices, letters from abroad.
 
-Written after the rules, by other hands than theirs; the labels follow the guide of presidio-research's set. Scored once
-when they were made; the figure stands in `test_held_out.py` and is not to be improved by rules for these texts.
+Written after the rules; the labels follow the guide of presidio-research's set. They were scored once: F2 .831 (.848 at
+medium confidence), vanilla Presidio's .725. What was mended for it was an error, an empty span that refused the message.
+The figure is not to be improved by rules for these texts: they would say nothing any more.
 
 Every run gives the same. `python tests/bench/unseen.py FILE` writes them for `dlp bench detect --dataset FILE`.
 """
