@@ -6,7 +6,7 @@ the addons choose raw tunnels, DNS and eager connections. What is used is below 
 
 import asyncio
 import logging
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import nullcontext
 from pathlib import Path
@@ -197,10 +197,9 @@ class ClientConnection(LiveConnectionHandler):
         self._hooks = hooks
         self._tasks: set[asyncio.Task[Any]] = set()
         self._pending: deque[events.Event] = deque()
-        self._judging = 0  # messages of streams that are waited for
-        self._judged = asyncio.Event()  # none is
+        self._judged = asyncio.Event()  # no message of a stream is waited for
         self._judged.set()
-        self._ahead: Counter[Connection | None] = Counter()  # how often was read on meanwhile
+        self._behind: list[Await] = []  # those that are waited for
         self._side = Side(proxy, bound, {})
         self.layer = HttpSide(self.layer.context, self._side, None)
 
@@ -291,14 +290,14 @@ class ClientConnection(LiveConnectionHandler):
         command.cancel = work.cancel
         self._keep(work)
         if command.streaming:
-            self._judging += 1
+            self._behind.append(command)
             self._judged.clear()
 
         async def report() -> None:
             await asyncio.wait([work])
-            self._judging -= command.streaming
-            if not self._judging:
-                self._ahead.clear()
+            if command.streaming:
+                self._behind.remove(command)
+            if not self._behind:
                 self._judged.set()
             await self.server_event(AwaitCompleted(command, work.result))
 
@@ -312,8 +311,7 @@ class ClientConnection(LiveConnectionHandler):
         await super().drain_writers()  # type: ignore[no-untyped-call]
         task = asyncio.current_task()
         reading = next((one for one, io in self.transports.items() if io.handler is task), None)
-        if self._judging and self._ahead[reading] < _MOST_AHEAD:
-            self._ahead[reading] += 1
+        if self._behind and sum(command.behind for command in self._behind) < _MOST_AHEAD:
             return
         try:
             async with asyncio.timeout(self._proxy.limits.idle):
@@ -364,7 +362,7 @@ class ClientConnection(LiveConnectionHandler):
 
 
 _MOST_PENDING = 1_000_000  # bytes that a peer has not made room for
-_MOST_AHEAD = 5  # readings of 64 KB: the next window of a large body
+_MOST_AHEAD = 256 * 1024  # bytes that may wait: the next window of a large body
 _REGULAR = ProxyMode.parse("regular")
 
 

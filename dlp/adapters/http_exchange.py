@@ -164,10 +164,16 @@ class Await(commands.Command):
 
     blocking = True
 
-    def __init__(self, work: Coroutine[Any, Any, Any], *, streaming: bool = False) -> None:
+    def __init__(self, work: Coroutine[Any, Any, Any], waiting: Layer, *, streaming: bool = False) -> None:
         self.work = work
         self.streaming = streaming
         self.cancel: Callable[[], object] | None = None
+        self._queue = waiting._paused_event_queue  # noqa: SLF001 - mitmproxy's own, in which a layer's events wait
+
+    @property
+    def behind(self) -> int:
+        """How many bytes wait until this is done."""
+        return sum(len(event.data) for event in self._queue if isinstance(event, RequestData | ResponseData))
 
 
 @dataclass(repr=False)
@@ -506,7 +512,7 @@ class Exchange(Layer):
     def _await(
         self, work: Coroutine[Any, Any, Any], *, streaming: bool = False
     ) -> Generator[commands.Command, Any, Any]:
-        waiting = self._waiting = Await(work, streaming=streaming)
+        waiting = self._waiting = Await(work, self, streaming=streaming)
         reply = yield waiting
         self._waiting = None
         self._waited = True
