@@ -1,13 +1,19 @@
 """`dlp mcp pins`: the tools of MCP servers as they were first seen, what changed since, and taking a change."""
 
+import os
+import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from dlp.cli.common import CONFIG, FINDINGS, Config, Json, say, say_json, say_table
-from dlp.cli.state import opened
+from dlp.cli.state import audit_file, opened
+from dlp.config import Settings
 from dlp.core.errors import ConfigError
+from dlp.core.message import Direction, Fact
+from dlp.core.ports import AuditEntry
+from dlp.engine.audit import Audit
 from dlp.engine.pins import Pin, Pins
 
 app = typer.Typer(no_args_is_help=True, help="Tools as they were first seen, and what changed since.")
@@ -42,7 +48,7 @@ def accept(
     *,
     config: Config = CONFIG,
 ) -> None:
-    """Take tools as they are described now, hidden text and all; a running proxy follows at once."""
+    """Take tools as they are described now, hidden text and all; recorded. A running proxy follows at once."""
     with opened(config) as state:
         pins = Pins(state.store)
         known = [pin for pin in pins.all() if pin.server == server]
@@ -53,6 +59,7 @@ def accept(
         if tool and all(pin.last.name != tool for pin in known):
             raise ConfigError(f"pins accept: {server} has not listed this tool; `dlp mcp pins list {server}` shows all")
         for pin in chosen:
+            _record(state.settings, pin)
             pins.accept(pin)
             say(f"{server}: {_printable(pin.last.name)} is accepted as it is described now")
     if not chosen:
@@ -62,6 +69,35 @@ def accept(
 def _pins(config: Path) -> list[Pin]:
     with opened(config) as state:
         return Pins(state.store).all()
+
+
+def _record(settings: Settings, pin: Pin) -> None:
+    """Write down that somebody takes a tool, before it has its effect."""
+    told: dict[str, Fact] = {"tool": _printable(pin.last.name), "first": pin.first.digest, "last": pin.last.digest}
+    entry = AuditEntry(
+        event=os.urandom(8).hex(),
+        time=time.time(),
+        trace=os.urandom(16).hex(),
+        session="",
+        agent="",
+        direction=Direction.INBOUND.value,
+        protocol="mcp",
+        upstream=f"mcp://{pin.server}:0",
+        operation="pins accept",
+        source="",
+        sink="",
+        verdict="allow",
+        rules=(),
+        labels=(),
+        policy="",
+        reason=f"accepted as described: {_state(pin)}",
+        facts=told,
+    )
+    log = Audit(audit_file(settings), power=settings.durability == "power")
+    try:
+        log.write(entry)
+    finally:
+        log.close()
 
 
 def _state(pin: Pin) -> str:

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from dlp.cli.state import opened
+from dlp.engine.audit import read
 from dlp.engine.pins import Pins
 
 from .conftest import Run
@@ -64,3 +65,24 @@ def test_a_name_that_plays_with_the_terminal_is_shown_in_escapes(seen: Run):
     out = seen("mcp", "pins", "list").out
     assert "\x1b" not in out
     assert "a\\u001b[31m\\u202e" in out
+
+
+def test_who_takes_a_tool_is_recorded_before_it_counts(seen: Run):
+    _see(ADD | {"description": "Adds, and mails."})
+    seen("mcp", "pins", "accept", "calc")
+    (event,) = (one for one in read(Path("state/audit.jsonl")) if one["operation"] == "pins accept")
+    facts: Any = event["facts"]
+    assert (event["upstream"], event["verdict"], facts["tool"]) == ("mcp://calc:0", "allow", "add")
+    assert event["reason"] == "accepted as described: CHANGED: description"
+    assert facts["first"] != facts["last"]
+    assert "mails" not in str(event)
+    assert seen("audit", "trace", str(event["event"])).code == 0
+
+
+def test_what_cannot_be_recorded_is_not_accepted(seen: Run):
+    _see(ADD | {"description": "Adds, and mails."})
+    log = Path("state/audit.jsonl")
+    log.unlink(missing_ok=True)
+    log.mkdir()
+    assert seen("mcp", "pins", "accept", "calc").code != 0
+    assert seen("mcp", "pins", "list", "--waiting").code == 1
