@@ -20,6 +20,7 @@ _GAP, _WORDS = 6, 3  # characters between groups, and words in a row, that end a
 _HEX_FROM, _BASE32_FROM, _BASE64_FROM = 32, 26, 22  # characters that sixteen bytes take, about
 _LEAST_ODD, _LONGEST, _OF_TIME = 14, 40, 5
 _ONLY_ALNUM = bytes(byte if byte < 128 and chr(byte).isalnum() else 32 for byte in range(256))  # noqa: PLR2004 - ASCII
+_SMALL = bytes(byte for byte in range(256) if not (byte in b"0123456789" or bytes([byte]).isupper()))
 _HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 PAIRS = frozenset(
     """th he in er an re on at en nd ti es or te of ed is it al ar st to nt ng se ha as ou io le ve co me de hi ri ro ic
@@ -35,6 +36,8 @@ def worded(run: str) -> bool:
 
 def may_be_grouped(data: bytes) -> bool:
     """Return whether a text, here as UTF-8, has enough groups that are neither words nor numbers."""
+    if not data.translate(None, _SMALL):
+        return False
     tokens = set(data.translate(_ONLY_ALNUM).split())
     return sum([len(token) for token in tokens if not token.isdigit() and not _is_plain(token)]) >= _LEAST_ODD
 

@@ -21,6 +21,7 @@ from dlp.engine.ledger import Ledger
 from dlp.engine.matching import SHORTEST, fold, stands_alone
 from dlp.engine.past import Past
 from dlp.engine.sealed import lists, may_be_sealed, sealed
+from dlp.engine.stretches import stretches, within
 from dlp.engine.traits import ENCODED, ODD, SEALED, UNREAD, traits
 from dlp.engine.vault import Known
 
@@ -35,8 +36,8 @@ BY_FIELD = "field"
 
 _BRACKET = re.compile(rb"(?:\[|%5[Bb])~*[A-Z][A-Z0-9_]*_[1-9]")
 _PERCENT = re.compile(rb"%[0-9a-fA-F]{2}")
-_RUN_BYTES = bytes(byte if (chr(byte).isalnum() and byte < 0x80) or byte in b"+/_-" else 0x20 for byte in range(256))  # noqa: PLR2004
-"""Translates whatever ends an encoded run to a space; splitting then is twice as quick as a regular expression."""
+_RUN_BYTES = within(bytes(byte for byte in range(128) if chr(byte).isalnum()) + b"+/_-")
+"""What encoded runs are made of."""
 
 _MAX_GLANCED, _MANY_NEW = 64, 100
 """Of how many blocks a session remembers that they are plain, and up to how many new values are looked for singly."""
@@ -81,20 +82,17 @@ def plain(block: Block, past: Past, *, guarded: bool) -> bool:
     if not surface or len(surface) <= _FEW_BYTES:
         return surface == b"" or (surface is not None and _plain_parts(block, past, guarded=guarded))
     if (
-        b"&#" in surface
-        or b"xn--" in surface
-        or _BRACKET.search(surface)
-        or _PERCENT.search(surface)
+        (b"#" in surface and b"&#" in surface)  # one byte is looked for at a tenth of the cost of two
+        or (b"-" in surface and b"xn--" in surface)
+        or ((b"[" in surface or b"%" in surface) and (_BRACKET.search(surface) or _PERCENT.search(surface)))
         or past.vault.shows_form(surface)
         or _holds_known(surface, past)
         or (guarded and may_be_sealed(surface))
     ):
         return False
     shortest = _SHORT_RUN if past.index else _LONG_RUN
-    runs = surface.translate(_RUN_BYTES).split()
-    return not any(
-        tells(run, opaque=guarded) for run in runs if len(run) >= shortest and not (run.islower() and run.isalpha())
-    )
+    runs = stretches(surface, _RUN_BYTES, shortest)
+    return not any(tells(run, opaque=guarded) for run in runs if not (run.islower() and run.isalpha()))
 
 
 def _holds_known(surface: bytes, past: Past) -> bool:
