@@ -193,3 +193,31 @@ def test_a_client_that_leaves_cancels_its_call(shell: Shell):
         assert text_of((await http.ask("/one/mcp", call(3, "cancelled")))[2][0]) in ("[1]", "[2]")
 
     run(shell, story)
+
+
+def test_what_others_may_read_differently_is_an_error_and_the_next_goes_on(shell: Shell):
+    async def story(http: Http) -> None:
+        twice = b'{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"echo","name":"die"}}'
+        other_case = b'{"jsonrpc":"2.0","id":3,"method":"tools/call","Method":"ping","params":{"name":"echo"}}'
+        for raw, number in ((twice, 2), (other_case, 3)):
+            _, _, told = await http.ask("/one/mcp", raw)
+            assert (told[0]["id"], "error" in told[0]) == (number, True)
+        _, _, told = await http.ask("/one/mcp", call(4, "echo", x="[EMAIL_999]"))
+        assert text_of(told[0]) == '{"x": "[~EMAIL_999]"}'
+
+    run(shell, story)
+
+
+def test_an_id_that_is_open_is_not_taken_twice_in_one_mcp_session(shell: Shell):
+    async def story(http: Http) -> None:
+        _, fields, _ = await http.ask("/one/mcp", request(1, "initialize", protocolVersion="2025-11-25"))
+        own = fields["mcp-session-id"]
+        waiting = asyncio.ensure_future(http.ask("/one/mcp", call(7, "silent"), mcp_session_id=own))
+        await asyncio.sleep(0.3)
+        _, _, told = await http.ask("/one/mcp", call(7, "echo"), mcp_session_id=own)
+        assert (told[0]["id"], "error" in told[0]) == (None, True)
+        _, _, told = await http.ask("/one/mcp", call(8, "echo"), mcp_session_id=own)
+        assert text_of(told[0]) == "{}"
+        assert (await waiting)[2][0]["result"]["isError"] is True  # it fell silent
+
+    run(shell, story)

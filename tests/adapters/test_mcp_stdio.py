@@ -104,3 +104,24 @@ def test_who_has_no_session_is_not_served(tmp_path: Path, shell: Shell):
     wrapped = Wrapped(tmp_path / "s", shell, "wrong")
     assert asyncio.run(wrapped.talk(call(1, "echo"), answers=1)) == []
     assert b"no open session" in wrapped.told
+
+
+def test_what_others_may_read_differently_is_an_error_and_the_next_goes_on(tmp_path: Path, shell: Shell):
+    twice = b'{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"echo","name":"die"}}'
+    other_case = b'{"jsonrpc":"2.0","id":3,"method":"tools/call","Method":"ping","params":{"name":"echo"}}'
+    reused = [call(4, "silent"), call(4, "echo")]
+    shaped = call(6, "echo", x="[EMAIL_999]")
+    told = talk(tmp_path, shell, twice, other_case, *reused, call(5, "echo", n=1), shaped, answers=5)
+    errors = [message for message in told if "error" in message]
+    assert [message["id"] for message in errors] == [2, 3, None]  # the first call with this id is still open
+    answers = {message["id"]: message["result"]["content"][0]["text"] for message in told if "result" in message}
+    assert answers == {5: '{"n": 1}', 6: '{"x": "[~EMAIL_999]"}'}
+
+
+def test_a_flood_is_survived_and_a_call_that_hangs_holds_up_no_other(tmp_path: Path, shell: Shell):
+    note = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}}
+    told = talk(tmp_path, shell, call(1, "silent"), call(2, "flood"), note, call(3, "cancelled"), answers=302)
+    assert len([message for message in told if "method" in message]) == 300
+    answers = {message["id"]: message["result"] for message in told if "id" in message}
+    assert answers[2] == {"content": []}
+    assert answers[3]["content"][0]["text"] == "[1]"
