@@ -79,8 +79,10 @@ def plain(block: Block, past: Past, *, guarded: bool) -> bool:
     `guarded` asks for more: that it holds no run which nobody could read, either.
     """
     surface = block.surface
-    if not surface or len(surface) <= _FEW_BYTES:
-        return surface == b"" or (surface is not None and _plain_parts(block, past, guarded=guarded))
+    if not surface:
+        return surface is not None
+    if len(surface) <= _FEW_BYTES and not any(part.kind is Kind.OPAQUE for part in block.parts):
+        return _plain_parts(block, past, guarded=guarded)
     if (
         (b"#" in surface and b"&#" in surface)  # one byte is looked for at a tenth of the cost of two
         or (b"-" in surface and b"xn--" in surface)
@@ -109,7 +111,7 @@ def _plain_parts(block: Block, past: Past, *, guarded: bool) -> bool:
     index, parts, surface = past.index, block.parts, block.surface or b""
     its = {part.text: traits(part.text) for part in parts if part.text}
     reasons = ENCODED | (UNREAD | SEALED if guarded else 0)
-    if any(each & reasons for each in its.values()) or any(part.kind is Kind.OPAQUE for part in parts):
+    if any(each & reasons for each in its.values()):
         return False
     if _BRACKET.search(surface) or past.vault.shows_form(surface) or any(lists(list(enumerate(parts)))):
         return False

@@ -180,3 +180,12 @@ def test_what_a_session_remembers_of_plain_blocks_is_bounded(past: Past):
         one = Block(lambda: (Part("", "x"),), surface=b"words only", key=number)
         assert tracing.still_plain(one, past, guarded=False)
     assert len(past.glanced) < 1000
+
+
+def test_what_readers_differ_on_hides_nothing_where_all_of_it_is_plain(past: Past):
+    doubtful = Block(lambda: (Part("", "", Kind.OPAQUE),), surface=b'{"a":"one","a":"two"}')
+    assert tracing.plain(doubtful, past, guarded=True)
+    past.vault.note("nothing here", [Label(EMAIL, RAW, "hr")], Origin("e1"))
+    assert tracing.plain(doubtful, past, guarded=True)
+    past.vault.note("one", [Label(EMAIL, RAW, "hr")], Origin("e2"))
+    assert not tracing.plain(doubtful, past, guarded=True)
