@@ -235,22 +235,31 @@ def readings(text: str) -> Iterator[Reading]:
     yield from _grouped(text)
     yield from _codes(text)
     yield from _signs(text)
-    for name, said in _of_whole(text):
-        yield 0, len(text), name, said.encode("utf-8", "replace")
-
-
-def _of_whole(text: str) -> Iterator[tuple[str, str]]:
-    """Give what a text says as a whole once what stands for other characters in it is taken for them."""
     if _CALLED.search(text):
-        yield from _called(text)
+        yield from ((0, len(text), name, said.encode("utf-8", "replace")) for name, said in _called(text))
     if may_be_spoken(text.encode("utf-8", "replace").split()):
-        yield from (("spoken", said) for said in spoken(text))
+        yield from ((start, end, "spoken", said.encode("utf-8", "replace")) for start, end, said in spoken(text))
     if _LEET_WORD.search(text):
-        yield from (("leet", text.translate(letters)) for letters in (_LEET, _LEET_L))
+        yield from _leet(text)
 
 
-_LEET_WORD = re.compile(r"[A-Za-z][013457@$!]{1,2}[A-Za-z]")
-_LEET, _LEET_L = str.maketrans("013457@$!|", "oieastasil"), str.maketrans("013457@$!|", "oleastasil")
+def _leet(text: str) -> Iterator[Reading]:
+    """Give what the words say in which figures stand for letters; all others are left out, as they say it already."""
+    words = [match for match in _WORD.finditer(text) if _LEET_WORD.search(match.group())]
+    words = [match for match in words if match.group().translate(_LEET).isalpha()]
+    if words:
+        start, end = words[0].start(), words[-1].end()
+        for letters in (_LEET, _LEET_L):
+            said, at = "", start
+            for match in words:
+                said += _WORD.sub(" ", text[at : match.start()]) + match.group().translate(letters)
+                at = match.end()
+            yield start, end, "leet", said.encode("utf-8", "replace")
+
+
+_WORD = re.compile(r"[A-Za-z0-9]+")
+_LEET_WORD = re.compile(r"[A-Za-z][013457]{1,2}[A-Za-z]")
+_LEET, _LEET_L = str.maketrans("013457", "oieast"), str.maketrans("013457", "oleast")
 
 
 def _hex(run: str) -> Iterator[tuple[str, bytes]]:

@@ -56,11 +56,22 @@ def is_spoken(text: str) -> bool:
     return _RUN.search(text) is not None
 
 
-def spoken(text: str) -> Iterator[str]:
-    """Give what a text says with what is spelled out in it in letters and figures."""
-    said = _RUN.sub(_written, text)
-    if said != text:
-        yield _DAY.sub(_written, said)
+def spoken(text: str) -> Iterator[tuple[int, int, str]]:
+    """Give where something is spelled out, half-open, and what is said there, in letters and figures.
+
+    What is spelled out close to each other is one: a day, the name of its month, and a year.
+    """
+    runs = sorted(match.span() for match in (*_RUN.finditer(text), *_DAY.finditer(text)))
+    start = end = -1
+    for first, last in (*runs, (len(text) + _NEAR + 1, 0)):
+        if start >= 0 and first > end + _NEAR:
+            if is_spoken(text[start:end]):
+                yield start, end, _DAY.sub(_written, _RUN.sub(_written, text[start:end]))
+            start = -1
+        start, end = (first, last) if start < 0 else (start, max(end, last))
+
+
+_NEAR = 16  # characters: an `of`, and a month
 
 
 def _written(match: re.Match[str]) -> str:
