@@ -127,6 +127,10 @@ class HttpProxy:
         """Return where an address leads."""
         return await self._resolver.resolve(host, port)
 
+    def beside(self, task: Callable[[], object], session: str) -> Coroutine[Any, Any, object]:
+        """Call `task`, which only reads, beside the loop for a session."""
+        return self._aside.do(task, session)
+
     async def serve(self, call: Call, method: str, target: str) -> tuple[int, bytes]:
         """Answer a request to the proxy's own host."""
         return await own_host.serve(self.engine, self._clock, call, method, target)

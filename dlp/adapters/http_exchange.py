@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Coroutine, Generator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from functools import partial
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
@@ -111,6 +112,10 @@ class Shell(Protocol):
 
     def finish(self, run: Run, wait: Wait, session: str) -> Coroutine[Any, Any, Outcome]:
         """Drive a session's judgement that has to wait to its end."""
+        ...
+
+    def beside(self, task: Callable[[], object], session: str) -> Coroutine[Any, Any, object]:
+        """Call `task`, which only reads, beside the loop for a session."""
         ...
 
     def serve(self, call: Call, method: str, target: str) -> Coroutine[Any, Any, tuple[int, bytes]]:
@@ -433,7 +438,7 @@ class Exchange(Layer):
             return
         heading = self._heading()
         try:
-            content = wire_body.read_body(raw, head.content_type, head.content_encoding, limit=self._shell.limits.body)
+            content = yield from self._read(raw, head)
         except TooLarge:
             yield from self._object(objections.TOO_LARGE)
             return
@@ -455,6 +460,22 @@ class Exchange(Layer):
             fields, coding = self.request.data.headers.fields, self._head.content_encoding
             self._mcp = self._shell.mcp.elsewhere.read(self._endpoint, fields, raw, coding)
         return {} if self._mcp is None else self._mcp.facts
+
+    def _read(
+        self, raw: bytes, head: Head, aliases: Aliases | None = None
+    ) -> Generator[commands.Command, Any, wire_body.Body]:
+        """Return what a body says, read beside the loop where that may take long.
+
+        Raises:
+            TooLarge: it is more than the limit, as it came or decoded.
+
+        """
+        kind, coding, limit = head.content_type, head.content_encoding, self._shell.limits.body
+        read = partial(wire_body.read_body, raw, kind, coding, limit=limit, aliases=aliases)
+        if wire_body.is_quick(len(raw), kind, coding):
+            return read()
+        content: wire_body.Body = yield from self._await(self._shell.beside(read, self.session))
+        return content
 
     def _relay_mcp(self, relay: Relay, raw: bytes) -> CommandGenerator[None]:
         """Have a request served as one of MCP, and give the answer on as it comes."""
@@ -636,15 +657,13 @@ class Exchange(Layer):
         data = response.data
         raw, self._buffer = bytes(self._buffer), bytearray()
         self._server = None  # it has said all it has to say
+        self._waited = False
         try:
             heading = wire_head.read_response_head(data.status_code, text(data.reason), data.headers.fields)
-            content = wire_body.read_body(
-                raw, head.content_type, head.content_encoding, limit=self._shell.limits.body, aliases=self._aliases
-            )
+            content = yield from self._read(raw, head, self._aliases)
         except TooLarge:
             yield from self._object(objections.TOO_LARGE)
             return
-        self._waited = False
         seen = self._mcp
         if seen is not None and data.status_code < 300 and head.media_type == "application/json":  # noqa: PLR2004
             seen.hear(raw, head.content_encoding, limit=self._shell.limits.body)

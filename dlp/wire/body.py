@@ -56,6 +56,9 @@ _PROTOBUF = frozenset(
     ]
 )
 _SPACE = " \t\r\n"
+_QUICK, _QUICK_PARSED = 64 * 1024, 4 * 1024  # bytes; a byte of gzip is a thousand at most, of others far more
+_IS_PARSED = re.compile("proto|multipart|grpc", re.IGNORECASE)
+"""Types that are read at once, not when somebody asks for their parts."""
 _HTML_START = re.compile(r"<(?:!doctype\s+html|html)[\s>]", re.IGNORECASE)
 _HIDING = re.compile(r"\\(?:[ux][0-9a-fA-F]{2}|u\{)")
 _XML_ENCODING = re.compile(rb"""<\?xml[^>]{0,60}encoding=["']([A-Za-z0-9._-]{1,40})["']""")
@@ -175,6 +178,14 @@ def read_body(
         document = _document(data, media, decoding, prefix, 0, None, aliases)
         return Body(raw, decoded.codings, len(data), _Known(document), surface)
     return Body(raw, decoded.codings, len(data), _Lazy(data, media, decoding, prefix), surface)
+
+
+def is_quick(length: int, content_type: str, content_encoding: str) -> bool:
+    """Return whether `read_body` takes a moment for so many bytes: they are few, and cannot become many."""
+    coding = content_encoding.strip().lower()
+    if coding in ("", "identity") and not _IS_PARSED.search(content_type):
+        return length <= _QUICK
+    return length <= _QUICK_PARSED and coding in ("", "identity", "gzip", "x-gzip", "deflate")
 
 
 def _no_parts(_edits: object) -> bytes:

@@ -15,6 +15,7 @@ from dlp.core.message import Block, Direction, Endpoint, Message, Part
 from dlp.core.outcome import Forward
 from dlp.engine.pipeline import Apart
 from dlp.engine.work import Call
+from dlp.wire import body as wire_body
 
 MESSAGE = Message(Direction.OUTBOUND, Endpoint("", "", ""), (Block(lambda: (Part("", "x"),)),))
 
@@ -155,3 +156,41 @@ def test_a_large_message_is_let_go_of_once_it_was_judged(monkeypatch: pytest.Mon
 
     asyncio.run(main())
     assert left() is None
+
+
+@pytest.mark.parametrize("coding", ["br", "zstd", "gzip, br"])
+def test_a_small_request_is_served_while_a_compressed_one_is_read(
+    world: Any, monkeypatch: pytest.MonkeyPatch, coding: str
+):
+    begun, served = threading.Event(), threading.Event()
+    order: list[str] = []
+    read_body = wire_body.read_body
+
+    def read(raw: bytes, kind: str, given: str, **options: Any) -> wire_body.Body:
+        if given == coding:
+            begun.set()
+            assert served.wait(15)
+            order.append("compressed")
+        return read_body(raw, kind, given, **options)
+
+    monkeypatch.setattr(wire_body, "read_body", read)
+    world.upstream("api.test", tls=False)
+    world.start()
+    answers: list[int] = []
+
+    def send() -> None:
+        with requests.Session() as session:
+            session.trust_env = False
+            session.proxies = {"http": world.url}
+            answer = session.post("http://api.test/x", data=b"x", headers={"content-encoding": coding}, timeout=20)
+            answers.append(answer.status_code)
+
+    compressed = threading.Thread(target=send)
+    compressed.start()
+    assert begun.wait(15)
+    assert get(world, "/small") == 200
+    order.append("small")
+    served.set()
+    compressed.join(15)
+    assert order == ["small", "compressed"]
+    assert answers

@@ -5,7 +5,7 @@ import pytest
 from dlp.core.edit import Edit
 from dlp.core.errors import ParseError
 from dlp.core.message import Kind
-from dlp.wire.body import Body, read_body
+from dlp.wire.body import Body, is_quick, read_body
 from dlp.wire.limits import TooLarge
 
 
@@ -250,3 +250,22 @@ def test_a_text_whose_structure_is_not_known_says_so(raw: bytes, kind: str):
 )
 def test_a_leaf_of_a_structure_that_is_known_is_no_text_of_its_own(raw: bytes, kind: str):
     assert not any(part.unstructured for part in read(raw, kind).block.parts)
+
+
+@pytest.mark.parametrize(
+    ("length", "kind", "coding", "quick"),
+    [
+        (100, "application/json", "", True),
+        (60_000, "text/plain", "identity", True),
+        (70_000, "text/plain", "", False),
+        (4_000, "application/json", "gzip", True),
+        (5_000, "application/json", "gzip", False),
+        (100, "application/json", "br", False),
+        (100, "application/json", "zstd", False),
+        (100, "application/json", "gzip, gzip", False),
+        (5_000, "application/x-protobuf", "", False),
+        (5_000, "multipart/form-data; boundary=x", "", False),
+    ],
+)
+def test_it_is_known_beforehand_whether_a_body_is_read_in_a_moment(length: int, kind: str, coding: str, quick: bool):  # noqa: FBT001
+    assert is_quick(length, kind, coding) is quick
