@@ -83,6 +83,7 @@ class Open:
     call: Call
     target: Target
     cancelled: bool = False
+    facts: Facts | None = field(default=None, repr=False)  # what was known of its tool when it was asked
 
     @property
     def modern(self) -> bool:
@@ -241,8 +242,10 @@ class Dialogue:
             return (self._error(INBOUND, None, INVALID_REQUEST, refuse),)
         request = Open(rpc, self._call(), target_of(rpc))
         self._asked[rpc.id] = request  # before it is judged, which may take a while
+        known = self._counted(rpc.id)
+        request.facts = self._facts(request.target)
         written = yield from self._judge(
-            request.call, OUTBOUND, request.target, rpc, beside, known=self._counted(rpc.id)
+            request.call, OUTBOUND, request.target, rpc, beside, known=known, facts=request.facts
         )
         if isinstance(written, Refuse):
             self._forget(rpc.id)
@@ -298,7 +301,14 @@ class Dialogue:
         else:
             shape = self._shape(request, rpc) if direction is INBOUND else None
             written = yield from self._judge(
-                request.call, direction, request.target, rpc, beside, known={str(rpc.id)}, shape=shape
+                request.call,
+                direction,
+                request.target,
+                rpc,
+                beside,
+                known={str(rpc.id)},
+                facts=request.facts,
+                shape=shape,
             )
         if asked.get(rpc.id) is not request:  # answered once already
             return ()

@@ -160,7 +160,8 @@ class Pins:
 
     def returns(self, server: str, tool: str) -> str:
         """Return the schema of what a tool returns, as JSON, as it was last seen; "" where there is none."""
-        last = self._known(server).last.get(tool)
+        known = self._servers.get(server) or self._known(server)  # what was accepted since changes no schema
+        last = known.last.get(tool)
         return "" if last is None else last.returns
 
     def all(self) -> list[Pin]:
