@@ -207,6 +207,36 @@ def test_two_authorities_in_http2_are_refused(world: Any):
     assert upstream.requests == []
 
 
+def test_a_websocket_over_http2_is_not_offered_and_goes_nowhere(world: Any):
+    upstream = world.upstream("api.test")
+    world.start(bound=True)
+    with in_tls(world, tunnel(world, "api.test:443"), "api.test", "h2") as client:
+        h2_ = h2.connection.H2Connection(
+            h2.config.H2Configuration(header_encoding=False, validate_outbound_headers=False)
+        )
+        h2_.initiate_connection()
+        fields = [(":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "https"), (":path", "/chat")]
+        h2_.send_headers(1, [*fields, (":authority", "api.test"), ("sec-websocket-version", "13")])
+        h2_.send_data(1, b"\x81\x05hello")
+        client.sendall(h2_.data_to_send())
+        seen = h2_.receive_data(drain(client, 0.7))
+    assert h2_.remote_settings.enable_connect_protocol == 0
+    statuses = [dict(event.headers).get(b":status") for event in seen if isinstance(event, h2.events.ResponseReceived)]
+    ended = any(isinstance(event, h2.events.StreamReset | h2.events.ConnectionTerminated) for event in seen)
+    assert ended or (statuses and all(status >= b"400" for status in statuses))
+    assert upstream.requests == []
+
+
+@pytest.mark.parametrize("kind", ["application/grpc-web", "application/grpc-web+proto", "application/grpc-web-text"])
+def test_grpc_in_the_form_of_browsers_is_refused_before_it_is_sent(world: Any, kind: str):
+    upstream = world.upstream("api.test", tls=False)
+    world.start(bound=True)
+    head = f"POST http://api.test/s/M HTTP/1.1\r\nHost: api.test\r\nContent-Type: {kind}\r\nContent-Length: 5\r\n\r\n"
+    reply = exchange(world, head.encode() + bytes(5))
+    assert b"gRPC-Web is not supported" in reply
+    assert upstream.requests == []
+
+
 # --- another place than judged ----------------------------------------------------------------------------------------
 
 

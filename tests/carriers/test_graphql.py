@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from urllib.parse import urlencode
 
 import pytest
 
@@ -68,3 +69,40 @@ def test_operations_are_destinations(rig: Rig, text: str, passes: bool):  # noqa
     rig.answer = Sent(body=b"{}", kind="application/json")
     status, _, _ = rig.ask(rig.wall.open(), "source.test", query(text))
     assert (status == 200, len(rig.received) == 1) == (passes, passes)
+
+
+HASH = "ecf4edb46db40b5132295c0291d62fb65d6759a9eedfa4d5d612dd5ec54a6b38"
+PERSISTED = {"persistedQuery": {"version": 1, "sha256Hash": HASH}}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"extensions": PERSISTED},
+        {"extensions": PERSISTED, "operationName": "Team", "variables": {}},
+        {"id": "team", "variables": {}},
+        {"operationName": "Team"},
+        {"query": "query A { team { id } } mutation B { fire { id } }", "operationName": "A"},
+        [{"query": "{ team { id } }"}, {"query": "mutation { fire { id } }"}],
+        {"query": None},
+        {"query": ["{ team { id } }"]},
+    ],
+)
+def test_a_query_of_which_not_all_is_known_is_held_to_what_restricts(rig: Rig, body: object):
+    sent = Sent(body=json.dumps(body).encode(), kind="application/json")
+    status, _, _ = rig.ask(rig.wall.open(), "source.test", sent)
+    assert (status, rig.received) == (403, [])
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"query": "{ team { id } }"},
+        {"query": "mutation { fire { id } }"},
+        {"operationName": "Team", "extensions": json.dumps(PERSISTED)},
+    ],
+)
+def test_a_query_in_the_url_states_no_facts_and_is_held_to_what_restricts(rig: Rig, asked: dict[str, str]):
+    sent = Sent(method="GET", target=f"/graphql?{urlencode(asked)}")
+    status, _, _ = rig.ask(rig.wall.open(), "source.test", sent)
+    assert (status, rig.received) == (403, [])
