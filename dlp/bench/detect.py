@@ -4,6 +4,7 @@ Cold: nothing is remembered of an earlier body; what is loaded once for a proces
 one text. CPU time of this process is what is compared, so that a busy machine changes little.
 """
 
+import functools
 import gc
 import itertools
 import mmap
@@ -81,12 +82,18 @@ class Ours:
 
         wanted: dict[str, set[int]] = {}
         for hit in self._scanner.hits([Part("", text)]).get("dlp_presidio", ()):
-            entity, _, kind = hit.pattern.partition(".")
-            if kind in ("", "weak") and entity != "PERSON":
+            if entity := _looked_for(hit.pattern):
                 wanted.setdefault(entity, set()).add(hit.end)
         hits = {entity: () if -1 in ends else ends for entity, ends in wanted.items()}
         found = in_context([*self._recognizers.candidates(text, hits), *beside], words, around)
         return {(one.entity, one.start, one.end, round(one.score, 6)) for one in found}
+
+
+@functools.cache
+def _looked_for(pattern: str) -> str:
+    """Return the entity that Presidio's recognizers may see where a pattern matches; "" where they see none."""
+    entity, _, kind = pattern.partition(".")
+    return entity if kind in ("", "weak") and entity != "PERSON" else ""
 
 
 class Modelled:
