@@ -49,7 +49,7 @@ def may_be_sealed(surface: bytes) -> bool:
         or (_OF_LIST in surface.translate(_IN_LIST) and _LIST_IN_BYTES.search(surface) is not None)
         or (_OF_GROUPS in surface.translate(_IN_GROUPS) and _GROUPS_IN_BYTES.search(surface) is not None)
         or any(_is_64(match) for match in _lines(surface))
-        or any(_is_45(match.decode()) for match in _CAPITALS_IN_BYTES.findall(surface))
+        or any(_is_45(match.decode()) for each in _capitals(surface) for match in _CAPITALS_IN_BYTES.findall(each))
         or (_may_be_85(surface) and any(_in_85(surface.decode("utf-8", "replace"))))
         or (may_be_grouped(surface) and any(grouped(surface.decode("utf-8", "replace"))))
         or (not surface.isascii() and any(_noise(surface.decode("utf-8", "replace"))))
@@ -59,6 +59,10 @@ def may_be_sealed(surface: bytes) -> bool:
 
 def _long_ones(data: bytes) -> list[bytes]:
     return stretches(data, _SIGNS, _LONG)
+
+
+def _capitals(data: bytes) -> list[bytes]:
+    return stretches(data, _OF_CAPITALS, _CAPITALS_FROM)
 
 
 def _lines(data: bytes) -> Iterator[str]:
@@ -79,6 +83,7 @@ _IN_GROUPS, _OF_GROUPS = _stretch_of(b"0123456789abcdefABCDEF \t\r\n:."), b"x" *
 
 _ALNUM = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _SIGNS = within(bytes(byte for byte in range(33, 127) if byte != ord('"')))
+_OF_CAPITALS, _CAPITALS_FROM = within(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+./:-"), 25
 _IN_LINES = within(_ALNUM + b"+/= \t\r\n")
 _LONG = 20
 
@@ -95,7 +100,7 @@ def sealed(text: str) -> Iterator[tuple[int, int]]:
         *(_IN_GROUPS_OF if _OF_GROUPS in data.translate(_IN_GROUPS) else ()),
         *(_IN_LINES_OF if any(_lines(data)) else ()),
         *(_IN_BITS if data.count(b"0") + data.count(b"1") >= _BITS_FROM else ()),
-        *(_IN_CAPITALS if _CAPITALS_IN_BYTES.search(data) else ()),
+        *(_IN_CAPITALS if any(map(_CAPITALS_IN_BYTES.search, _capitals(data))) else ()),
         *(_AS_LIST if _OF_LIST in data.translate(_IN_LIST) else ()),
     ):
         for match in kind.finditer(text):
