@@ -67,6 +67,10 @@ class Leaf:
         """Return whether it admits a text, or the number that is written so; `unread` is what is said where unsure."""
         return all(_admits(schema, text, number=number, unread=unread) for schema in self.schemas)
 
+    def is_for(self, text: str, *, number: bool) -> bool:
+        """Return whether it is about texts, or about numbers such as this."""
+        return all(_is_type(schema.get("type"), text, number=number) for schema in self.schemas)
+
     def forms(self, seed: int, *, number: bool) -> Iterator[Form]:
         """Give texts that it may admit, or numbers, in the order in which they should be tried."""
         says = {key: schema[key] for schema in self.schemas for key in schema if key in _SAYING}
@@ -91,7 +95,7 @@ class Leaf:
 
 @dataclass(frozen=True)
 class Shape:
-    """What is admitted at one place: by every branch that admits what stands there."""
+    """What is admitted at one place: by every branch."""
 
     leaves: tuple[Leaf, ...]
 
@@ -101,9 +105,13 @@ class Shape:
         return repr([[sorted(schema.items()) for schema in leaf.schemas] for leaf in self.leaves])
 
     def around(self, text: str, *, number: bool) -> "Shape | None":
-        """Return the shape of the branches that admit what stands here; None where none does: then nothing is asked."""
-        leaves = tuple(leaf for leaf in self.leaves if leaf.admits(text, number=number, unread=True))
-        return Shape(leaves) if leaves else None
+        """Return the shape of all branches for what is of this type; None where what stands here is not admitted.
+
+        Of which branch the value itself is must not show in what stands for it: there a bound would be told.
+        """
+        if not any(leaf.admits(text, number=number, unread=True) for leaf in self.leaves):
+            return None
+        return Shape(tuple(leaf for leaf in self.leaves if leaf.is_for(text, number=number)))
 
     def admits(self, text: str, *, number: bool = False) -> bool:
         """Return whether a text is admitted here, or the number that is written so."""

@@ -3,7 +3,12 @@ from typing import Any
 
 import pytest
 
+from dlp.core.label import DataClass
 from dlp.core.message import Direction
+from dlp.engine.keys import Seal
+from dlp.engine.vault import Vault
+from dlp.stores.memory import MemoryStore
+from dlp.wire.output_schema import OutputSchema
 
 from . import test_mcp_dialogue
 from .test_mcp_dialogue import call, one, request, result, text
@@ -129,6 +134,19 @@ def test_shaped_tokens_of_two_sessions_have_nothing_in_common():
         listed(talk, mail={"type": "string", "format": "email"})
         shaped.add(returned(talk, 1, {"mail": MAIL})["structuredContent"]["mail"])
     assert len(shaped) == 2
+
+
+def test_a_shaped_token_shows_nothing_of_its_value():
+    """Whatever the value is, the same token stands for it: else it could be told from what the token is not."""
+    vaults = []
+    for pay in (5, 1, 5200):
+        vault = Vault(MemoryStore(), "s", Seal(b"k" * 32), lambda _class: "PAY")
+        vault.tokenise(DataClass("employee.pay"), str(pay), number=True)
+        shape = OutputSchema({"properties": {"pay": {"type": "integer"}}}).shape("/pay")
+        (known,) = vault.values()
+        assert shape is not None
+        vaults.append(vault.shaped(known, shape, number=True))
+    assert len(set(vaults)) == 1
 
 
 def test_many_values_have_many_tokens():

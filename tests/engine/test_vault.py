@@ -3,11 +3,14 @@ from pathlib import Path
 
 import pytest
 
+from dlp.core.errors import PolicyError
 from dlp.core.label import RAW, TOKENISED, DataClass, Label
+from dlp.core.message import Form
 from dlp.engine.keys import Seal
 from dlp.engine.vault import Known, Origin, Vault
 from dlp.stores.memory import MemoryStore
 from dlp.stores.sqlite import SqliteStore
+from dlp.wire.output_schema import OutputSchema
 
 EMAIL = DataClass("pii.email")
 HIDDEN = Label(EMAIL, TOKENISED, "hr")
@@ -146,3 +149,76 @@ def test_a_value_written_before_tokens_stood_beside_it_is_still_read():
     known = vault_on(store).of_token("[EMAIL_7]")
     assert known is not None
     assert (known.text, known.labels) == ("a@x.org", frozenset())
+
+
+MAIL = OutputSchema({"properties": {"a": {"type": "string", "format": "email"}}}).shape("/a")
+NUMBER = OutputSchema({"properties": {"a": {"type": "integer"}}}).shape("/a")
+
+
+def test_a_shaped_token_is_another_way_to_write_a_values_token(tmp_path: Path):
+    with closing(SqliteStore(tmp_path / "s.db")) as store, closing(SqliteStore(tmp_path / "s.db")) as other:
+        one, two = vault_on(store), vault_on(other)
+        assert MAIL is not None
+        one.tokenise(EMAIL, "a@x.org", labels=[HIDDEN])
+        known = one.of_text("a@x.org")
+        assert known is not None
+        form = one.shaped(known, MAIL, number=False)
+        assert one.shaped(known, MAIL, number=False) == form
+        text = f"(to {form.text}, not z{form.text})"
+        assert list(one.tokens_in(text)) == [(4, 4 + len(form.text), known)]
+        assert one.shows_form(text.encode())
+        assert not one.shows_form(b"nothing of the kind")
+        assert (one.of_token(form.text), known.token, len(one)) == (known, "[EMAIL_1]", 1)
+        two.refresh(other.stamp())
+        there = two.of_token(form.text)
+        assert there is not None
+        assert (there.text, two.shaped(there, MAIL, number=False)) == ("a@x.org", form)
+
+
+def test_a_shaped_token_goes_on_in_another_session_and_no_two_values_share_one():
+    vault, store = vault_on(MemoryStore()), MemoryStore()
+    assert NUMBER is not None
+    for value in ("52000", "61000"):
+        vault.tokenise(EMAIL, value, number=True, labels=[HIDDEN])
+    forms = {known.text: vault.shaped(known, NUMBER, number=True) for known in vault.values()}
+    assert len({form.text for form in forms.values()}) == 2
+    after = Vault(store, "s2", Seal(b"n" * 32), lambda data_class: data_class)
+    for known in vault.values():
+        after.adopt(known)
+    for value, form in forms.items():
+        taken = after.of_token(form.text)
+        assert taken is not None
+        assert taken.text == value
+    vault.forget()
+    assert vault.of_token(forms["52000"].text) is None
+    vault.refresh(None)
+
+
+def test_where_every_stand_in_is_taken_there_is_none():
+    class One:
+        """A shape of one single form."""
+
+        key = "one"
+
+        def around(self, text: str, *, number: bool) -> "One":
+            """Return itself."""
+            del text, number
+            return self
+
+        def admits(self, text: str, *, number: bool = False) -> bool:
+            """Admit anything."""
+            del number
+            return bool(text)
+
+        def form(self, seed: int, *, number: bool) -> Form:
+            """Return the one."""
+            del seed
+            return Form("stand-in-0001", number)
+
+    vault = vault_on(MemoryStore())
+    for value in ("a@x.org", "b@x.org"):
+        vault.tokenise(EMAIL, value, labels=[HIDDEN])
+    first, second = vault.values()
+    assert vault.shaped(first, One(), number=False).text == "stand-in-0001"
+    with pytest.raises(PolicyError, match="admits no stand-in"):
+        vault.shaped(second, One(), number=False)

@@ -123,3 +123,17 @@ def test_what_its_server_does_not_keep_to_is_not_asked():
     assert shape.around("Jo Doe", number=False) is None
     assert shape.around("5", number=True) is None
     assert shape.key != OutputSchema(schema_of({"type": "string"})).shape("/rows/0/a~1b")
+
+
+def test_of_which_branch_a_value_is_does_not_show():
+    bands = {"anyOf": [{"type": "number", "maximum": 50_000}, {"type": "number", "exclusiveMinimum": 50_000}]}
+    shape = OutputSchema(schema_of(bands)).shape("/rows/0/a~1b")
+    assert shape is not None
+    low, high = (shape.around(pay, number=True) for pay in ("40000", "60000"))
+    assert low == high
+    assert low is not None
+    assert low.form(2**500, number=True) is None  # nothing is in both
+    mixed = {"anyOf": [{"type": "string", "format": "email"}, {"type": "integer"}]}
+    shape = OutputSchema(schema_of(mixed)).shape("/rows/0/a~1b")
+    assert shape is not None
+    assert "integer" not in str(shape.around("jo@example.org", number=False))
