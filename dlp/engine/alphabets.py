@@ -22,7 +22,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9]{5,}")
 # Each begins with one character rather than with several: only then does the engine skip to the next by itself.
 _RUN = re.compile(r"[A-Za-z0-9+/_-][A-Za-z0-9+/_-]{5,}={0,2}")
 _HEX = re.compile(r"[0-9a-fA-F]{8,}")
-_GROUPED = re.compile(r"[A-Za-z0-9+/][A-Za-z0-9+/]+(?:[\s.:,-]{1,3}[A-Za-z0-9+/]{2,})+={0,2}")
+_GROUPED = re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/][A-Za-z0-9+/]+(?:[\s.:,-]{1,3}[A-Za-z0-9+/]{2,})+={0,2}")
 _MIXED = re.compile(r"[a-z][A-Z]|[0-9][A-Za-z]|[A-Za-z][0-9]")
 _SYMBOLS = re.compile(r"[!-~]{7,}")
 _UNQUOTED = re.compile(r"[!#-~][!#-~]{6,}")

@@ -147,6 +147,8 @@ def readable(run: str) -> bool:
 
 
 def _readable(run: str, left: list[int]) -> bool:
+    if _decodes(run, left):
+        return True
     for start, end, name, data in alphabets.readings(run):
         left[0] -= len(data)
         if left[0] < 0:
@@ -157,6 +159,18 @@ def _readable(run: str, left: list[int]) -> bool:
         if len(said) >= _LEAST_TEXT and _is_clear(said, left):
             return True
     return False
+
+
+def _decodes(run: str, left: list[int]) -> bool:
+    """Return whether most of a run is encoded in the common ways and text, and nothing is sealed in the rest of it."""
+    inner: list[Decoding] = []
+    _decode_into(inner, run, 0, len(run), "", 1, left)
+    if not inner or any(each.text is None for each in inner):
+        return False
+    rest = run
+    for each in inner:
+        rest = rest[: each.start] + " " * (each.end - each.start) + rest[each.end :]
+    return len(rest.replace(" ", "")) * 10 <= len(run) * 3 and not any(sealed(rest))
 
 
 def _is_clear(text: str, left: list[int]) -> bool:

@@ -34,7 +34,7 @@ _MOST_STRETCHES = 1024
 _HALVED_FROM, _HALVED_TO = 12, 64
 _LAST = 4
 _LAST_FROM = 9  # digits: identity and account numbers, cards, phones
-_LEAST_NUMBER = 4
+_LEAST_NUMBER, _MOST_NUMBER = 4, 12  # digits of an amount
 _SPELLED_TO = 19
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _ATBASH = str.maketrans(_LETTERS, _LETTERS[::-1])
@@ -86,7 +86,7 @@ def _of_facts(value: str) -> Iterator[Form]:
     """Give an amount in words and in cents, and a date in seconds."""
     for number in facts.number_of(value):
         whole = number.partition(".")[0]
-        if number == whole and len(whole) >= _LEAST_NUMBER:
+        if number == whole and _LEAST_NUMBER <= len(whole) <= _MOST_NUMBER:
             yield from (Form(words, "words") for words in facts.in_words(int(whole)))
             yield from (Form(text, "amount") for text in (f"{whole}00", f"{int(whole):x}", f"0x{int(whole):x}"))
     for said in facts.date_of(value):
