@@ -116,13 +116,17 @@ def _odd(text: str) -> bool:
     return (
         any(map(_is_odd_run, set(_long_ones(data, _ONLY_RUNS, _IN_RUNS, _SHORTEST))))
         or (not data.islower() and any(map(_is_odd_token, set(stretches(data, _ONLY_SIGNS, _SHORTEST + 1)))))
-        or (_OF_CODES in data.translate(_IN_CODES, _CODE_BYTES) and _MAY_BE_CODES.search(text) is not None)
+        or (_OF_CODES in data.translate(_IN_CODES, _CODE_BYTES) and _holds_codes(text))
         or (any(sign in text for sign in _CALLS) and _CALLED.search(text) is not None)
         or any(map(_is_odd_group, _long_ones(data, _ONLY_GROUPS, _IN_GROUPS, _SHORTEST)))
         or (_OF_DIGITS in data.translate(_IN_DIGITS) and _DIGITS_APART.search(text) is not None)
         or (text.count(".") + text.count("-") >= _SHORTEST and _MORSE.search(text) is not None)
         or (may_be_spoken(data.split()) and is_spoken(text))
     )
+
+
+def _holds_codes(text: str) -> bool:
+    return _MAY_BE_CODES.search(text) is not None and _CODES.search(text) is not None  # the first rules out most
 
 
 _odd_before = functools.lru_cache(maxsize=4096)(_odd)
