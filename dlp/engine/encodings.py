@@ -23,6 +23,7 @@ _GLANCE = 65_536  # bytes that are enough to see whether something compressed ho
 _OPAQUE_BYTES = 16
 _REMEMBERED_TO = 16
 _FEW = 16
+_PICTURE = "png+"
 _SEALED_FROM = 20
 _SHORTEST_RUN = 6  # four bytes, the shortest value looked for, take six characters of base64
 _COMPRESSED_FROM = 12  # no compression without a magic number makes the shortest values shorter than this
@@ -361,6 +362,8 @@ def _take(found: list[Decoding], plain: str, start: int, end: int, form: str, de
     if depth >= _MAX_DEPTH or budget[0] < 0:
         found.append(Decoding(start, end, form, None, beyond=True))
         return
+    if form.startswith(_PICTURE):  # what its pixels say is looked at as it stands: most of them spell something
+        return
     _decode_into(found, plain, start, end, form, depth + 1, budget)
     if len(plain) >= _SEALED_FROM and any(not _readable(plain[at:to], budget) for at, to in sealed(plain)):
         found.append(Decoding(start, end, _via("sealed", form), None))
@@ -469,7 +472,7 @@ def _as_text(data: bytes, budget: list[int]) -> tuple[str | None, str]:
         picture = pixels(data)
         if picture is not None:
             budget[0] -= len(picture)
-            return picture.translate(None, _NOT_SHOWN).decode(), "png+"
+            return picture.translate(None, _NOT_SHOWN).decode(), _PICTURE
         plain, name = decompress(data, max(budget[0], 0) + 1)  # one more than fits: too much is noticed, not cut off
         if plain is None:
             return None, ""

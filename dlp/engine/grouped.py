@@ -68,7 +68,7 @@ class _Stretch:
 def grouped(text: str) -> Iterator[tuple[int, int]]:
     """Give where in a text there are groups of what nobody could read. The work is linear in the text."""
     stretch = _Stretch()
-    for match in _TOKEN.finditer(_ACCOUNTED.sub(_blank, text)):
+    for match in _TOKEN.finditer(_ONE_RUN.sub(_blank_mixed, _ACCOUNTED.sub(_blank, text))):
         token, start = match.group(), match.start()
         if stretch.end and (start - stretch.end > _GAP or stretch.row >= _WORDS):
             if stretch.is_sealed:
@@ -94,6 +94,16 @@ def _is_word(token: str) -> bool:
 
 def _blank(match: re.Match[str]) -> str:
     return " " * len(match.group())
+
+
+def _blank_mixed(match: re.Match[str]) -> str:
+    """Leave out a long run of all kinds of characters: whether that can be read is told of it as one."""
+    run = match.group()
+    mixed = any(map(str.isupper, run)) and any(map(str.islower, run)) and any(map(str.isdigit, run))
+    return " " * len(run) if mixed else run
+
+
+_ONE_RUN = re.compile(r"[A-Za-z0-9+/_-]{22,}={0,2}")
 
 
 def _is_noise(joined: str) -> bool:

@@ -26,6 +26,9 @@ def cut(text: str, size: int, between: str) -> str:
 def test_ciphertext_in_groups_is_seen(coding: str, size: int, between: str):
     encode = {"hex": base64.b16encode, "base32": base64.b32encode, "base64": base64.b64encode}[coding]
     texts = [cut(encode(each).decode(), size, between) for each in HASHES]
+    if (coding, between) == ("base64", "/"):  # which is one run of base64
+        assert not any(map(any, map(grouped, texts)))
+        return
     seen = [text for text in texts if any(grouped(text)) and may_be_grouped(text.encode())]
     assert len(seen) >= len(texts) * 0.8
 

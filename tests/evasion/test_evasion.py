@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dlp.core.label import Tracking
+from dlp.testing.agents import cost, total
 from dlp.testing.evasion import ENTRIES, MODES, Case, Range, benign, cases, passes
 
 FOLDER = Path(__file__).parent
@@ -42,6 +43,12 @@ def test_what_was_stopped_once_is_stopped(at: Range, mode: Tracking, entry: str)
 def test_what_passed_once_passes(at: Range, mode: Tracking):
     refused = {f"{mode} benign {case.name}" for case in list(benign(FOLDER))[::3] if not passes(at, case, mode)}
     assert refused <= KNOWN
+
+
+def test_honest_work_costs_no_more_than_it_did(at: Range):
+    costs = cost(at, Tracking.GUARDED, range(20))
+    assert {kind for kind, one in costs.items() if one.refused} <= {"tell a checksum"}
+    assert total(cost(at, Tracking.VALUE, range(20))) == 0
 
 
 def test_session_tracking_stops_everything_and_is_known_to():
