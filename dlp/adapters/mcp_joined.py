@@ -3,7 +3,8 @@
 It speaks the revisions that begin with `initialize` and the one without sessions. A server that does not speak the
 client's kind is spoken to in its own: then it is not offered to ask the client anything. Every server is asked through
 the same door as if it were asked by name, so all that is judged there is judged here too. Requests get ids of the
-gateway's own, in either direction: those of two clients, or of two servers, may be the same.
+gateway's own, in either direction: those of two clients, or of two servers, may be the same. Longer than most modules
+because it is client and server at once, and both sides are one conversation.
 """
 
 import asyncio

@@ -3,6 +3,7 @@
 Parts are numbered in the order in which they stand. What `params` or `result` holds has its path from there
 (`/arguments/channel`, `/content/0/text`), an error from `/error`; what a tool returned, be it `structuredContent` or
 JSON in a text, has a root of its own, so that one declared field covers both copies. A resource's URI is `url/uri`.
+Longer than most modules because what is read of a message, and what is left out, must be written back in the same way.
 """
 
 import base64
