@@ -15,6 +15,8 @@ def stretches(data: bytes, table: bytes, least: int) -> list[bytes]:
     if len(data) < least:
         return []
     marks = data.translate(table)
+    if b"\1" * least not in marks:  # as in most texts
+        return []
     if len(data) < _ENOUGH:
         return _split(data, marks, least)
     inside = np.frombuffer(marks, dtype=np.bool_)
