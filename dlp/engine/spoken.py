@@ -53,7 +53,14 @@ def may_be_spoken(words: Iterable[bytes]) -> bool:
 
 def is_spoken(text: str) -> bool:
     """Return whether at least three words beside each other spell something out, or two a year."""
-    return _RUN.search(text) is not None
+    return any(_runs(text))
+
+
+def _runs(text: str) -> Iterator[re.Match[str]]:
+    """Give the runs that more than such words make as are in any text."""
+    for run in _RUN.finditer(text):
+        if sum(word not in _PLAIN for word in _ONE.findall(run.group().lower())) > 1:
+            yield run
 
 
 def spoken(text: str) -> Iterator[tuple[int, int, str]]:
@@ -61,7 +68,7 @@ def spoken(text: str) -> Iterator[tuple[int, int, str]]:
 
     What is spelled out close to each other is one: a day, the name of its month, and a year.
     """
-    runs = sorted(match.span() for match in (*_RUN.finditer(text), *_DAY.finditer(text)))
+    runs = sorted(match.span() for match in (*_runs(text), *_DAY.finditer(text)))
     start = end = -1
     for first, last in (*runs, (len(text) + _NEAR + 1, 0)):
         if start >= 0 and first > end + _NEAR:
