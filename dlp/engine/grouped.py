@@ -19,6 +19,7 @@ _LETTERS = re.compile(r"^[A-Z]?[a-z]{1,4}$|^[A-Z]{2,5}$|[A-Z]?[a-z]{5,}|[A-Z]{6,
 _GAP, _WORDS = 6, 3  # characters between groups, and words in a row, that end a stretch
 _HEX_FROM, _BASE32_FROM, _BASE64_FROM = 32, 26, 22  # characters that sixteen bytes take, about
 _LEAST_ODD, _LONGEST, _OF_TIME = 14, 40, 5
+_SEVERAL, _EACH = 3, 10  # groups, or characters of each where there are fewer
 _ONLY_ALNUM = bytes(byte if byte < 128 and chr(byte).isalnum() else 32 for byte in range(256))  # noqa: PLR2004 - ASCII
 _SMALL = bytes(byte for byte in range(256) if not (byte in b"0123456789" or bytes([byte]).isupper()))
 _HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
@@ -39,7 +40,8 @@ def may_be_grouped(data: bytes) -> bool:
     if not data.translate(None, _SMALL):
         return False
     tokens = set(data.translate(_ONLY_ALNUM).split())
-    return sum([len(token) for token in tokens if not token.isdigit() and not _is_plain(token)]) >= _LEAST_ODD
+    odd = [len(token) for token in tokens if not token.isdigit() and not _is_plain(token)]
+    return sum(odd) >= _LEAST_ODD and (len(odd) >= _SEVERAL or min(odd) >= _EACH)
 
 
 def _is_plain(token: bytes) -> bool:
