@@ -377,7 +377,8 @@ class Engine:
         recall = partial(looking.recall, work, past.apart(there) if large else past, exposed)
         recalled: looking.Recalled = (yield from self._apart(work, recall)) if large else recall()
         for finding in recalled.fields:
-            self._add(work, replace(finding, source=own))
+            if work.past.vault.of_token(work.parts[finding.part].text) is None:  # a token says what it is itself
+                self._add(work, replace(finding, source=own))
         self._recognise(work, [*recalled.sightings, *work.cut])
         if self.policy.remembered and not work.outbound:
             remember = partial(looking.remember, work, self._remembered(), self.policy.remembered)

@@ -29,7 +29,7 @@ sources:
   open: {at: https://open.test/**, fields: {"$..band": employee.band}}
   anon: {at: https://anon.test/**, fields: {"$..salary": employee.pay}}
   crm: {at: https://crm.test/**}
-  logs: {at: https://logs.test/**}
+  logs: {at: https://logs.test/**, fields: {"$..band": employee.band}}
   files: {at: https://files.test/**}
 destinations:
   hr: {at: https://hr.test/**}
@@ -153,6 +153,17 @@ def test_a_token_that_was_sent_somewhere_comes_back_as_itself(shared: Wall):
     shared.send(session, "POST https://logs.test/in", json={"m": "[EMAIL_1]"})
     assert shared.receive(session, "GET https://logs.test/last", json={"m": "[EMAIL_1]"}).json == {"m": "[EMAIL_1]"}
     assert shared.receive(session, "GET https://open.test/x", json={"m": "[EMAIL_1]"}).json == {"m": "[~EMAIL_1]"}
+
+
+def test_a_token_that_comes_back_in_a_declared_field_stands_for_its_value_still(shared: Wall):
+    session = shared.open()
+    shared.receive(session, "GET https://people.test/p", json={"mail": MAIL})
+    shared.send(session, "POST https://logs.test/in", json={"band": "[EMAIL_1]"})
+    echoed = shared.receive(session, "GET https://logs.test/last", json={"band": "[EMAIL_1]"})
+    assert echoed.json == {"band": "[EMAIL_1]"}
+    assert shared.send(session, "POST https://crm.test/c", json=echoed.json).json == {"band": MAIL}
+    planted = shared.receive(session, "GET https://anon.test/e", json={"salary": "[EMAIL_1]"})
+    assert planted.json == {"salary": "[~EMAIL_1]"}
 
 
 FORMS = {
