@@ -208,14 +208,23 @@ class _Runner:
 
 def without_contained(results: Iterable[Result]) -> list[Result]:
     """Return results without those that lie in another of the same entity with an equal or higher score."""
-    results = [one for one in results if one.score]
-    if all(one.entity == other.entity and one.end < other.start for one, other in pairwise(results)):
-        return results
-    ordered = sorted(set(results), key=lambda r: (r[0], r[1], -r[2], -r[3], r[4]))
+    by_entity: dict[str, list[Result]] = {}
+    for result in results:
+        if result.score:
+            by_entity.setdefault(result.entity, []).append(result)
+    kept: list[Result] = []
+    for its in by_entity.values():
+        apart = all(one.end < other.start for one, other in pairwise(its))
+        kept += its if apart else _without_contained(its)
+    return kept
+
+
+def _without_contained(its: Iterable[Result]) -> list[Result]:
+    """Return results of one entity without those that lie in another."""
     kept: list[Result] = []
     active: list[Result] = []
-    for result in ordered:
-        active = [other for other in active if other.entity == result.entity and other.end >= result.start]
+    for result in sorted(set(its), key=lambda one: (one.start, -one.end, -one.score, one.by)):
+        active = [other for other in active if other.end >= result.start]
         if not any(o.start <= result.start and result.end <= o.end and result.score <= o.score for o in active):
             kept.append(result)
             active.append(result)
