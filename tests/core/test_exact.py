@@ -107,3 +107,9 @@ def test_words_are_forgotten_before_they_are_too_many(monkeypatch: pytest.Monkey
     monkeypatch.setattr(exact, "_REMEMBERED", 2)
     it = known("Anna Lee")
     assert [len(list(it.find(text))) for text in ("one two three", "Anna Lee", "four five", "Anna Lee")] == [0, 1, 0, 1]
+
+
+def test_a_long_e_mail_address_is_known_in_pieces_and_never_joined_to_one_word():
+    mail = "annabel.lee77@corp.example.org"
+    assert found(f"<{mail.upper()}>", mail) == [mail.upper()]
+    assert found("annabellee77corpexampleorg", mail) == []
