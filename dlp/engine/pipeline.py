@@ -56,7 +56,8 @@ from dlp.hooks.host import Host
 _MAX_PASTS = 1024
 _MAX_PLAIN = 4096
 _ANYONE = "reviewer"  # who may answer where a rule asks and names nobody
-_INLINE_BYTES = 8 * 1024
+INLINE_BYTES = 8 * 1024
+"""Up to here, in characters of all texts, the classifiers are asked in the loop itself."""
 _MAX_SURFACE = 1024 * 1024
 """Beyond this, looking through a surface at once takes more memory than reading it and looking through its parts."""
 
@@ -471,7 +472,7 @@ class Engine:
         """
         if not asked.texts:
             return iter(())
-        if self.classifier.needs_model or asked.size > _INLINE_BYTES:
+        if self.classifier.needs_model or asked.size > INLINE_BYTES:
             answer = yield Classify(asked.texts)
             if answer is None:
                 raise PluginError("the classifiers gave no answer")

@@ -34,7 +34,7 @@ CUT = "cut"
 BY_FIELD = "field"
 """What a finding says has seen it where the source declares its field to be of that class."""
 
-_BRACKET = re.compile(rb"(?:\[|%5[Bb])~*[A-Z][A-Z0-9_]*_[1-9]")
+_BRACKET = re.compile(rb"\[~*[A-Z][A-Z0-9_]*_[1-9]")
 _PERCENT = re.compile(rb"%[0-9a-fA-F]{2}")
 _RUN_BYTES = within(bytes(byte for byte in range(128) if chr(byte).isalnum()) + b"+/_-")
 """What encoded runs are made of."""
@@ -113,7 +113,12 @@ def _plain_parts(block: Block, past: Past, *, guarded: bool) -> bool:
     reasons = ENCODED | (UNREAD | SEALED if guarded else 0)
     if any(each & reasons for each in its.values()):
         return False
-    if _BRACKET.search(surface) or past.vault.shows_form(surface) or any(lists(list(enumerate(parts)))):
+    if (
+        _BRACKET.search(surface)
+        or b"%5" in surface
+        or past.vault.shows_form(surface)
+        or any(lists(list(enumerate(parts))))
+    ):
         return False
     if not index:
         return True
