@@ -10,7 +10,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 from dlp.engine import facts
@@ -53,13 +53,21 @@ class Match:
     form: str = "exact"
 
 
-@dataclass(slots=True)
 class _Entry:
-    """One folded form of a value."""
+    """One folded form of a value, where its anchor is in it, and the next one with the same anchor, of `sharing` ones.
 
-    text: str = field(repr=False)
-    known: Known | None
-    form: Form | None = None  # None: the value itself
+    A chain rather than a list, and no dataclass: there are many, and the collector walks all that they are made of.
+    """
+
+    __slots__ = ("at", "form", "known", "next", "sharing", "text")
+
+    def __init__(self, text: str, known: Known, form: Form | None = None) -> None:
+        self.text = text
+        self.known: Known | None = known
+        self.form = form  # None: the value itself
+        self.at = 0
+        self.sharing = 1
+        self.next: _Entry | None = None
 
 
 class Lookup:
@@ -76,7 +84,7 @@ class Lookup:
         self._whole: dict[str, Known] = {}
         self._symbols = Index()
         self._words: dict[str, list[_Entry]] = {}
-        self._grams: dict[str, list[tuple[_Entry, int]]] = {}
+        self._grams: dict[str, _Entry] = {}
         self._bloom = Bloom()
         self._joined: dict[str, list[_Entry]] = {}
         self._parts: dict[tuple[str, bool], _Entry] = {}
@@ -135,24 +143,25 @@ class Lookup:
             self._words.setdefault(text, []).append(entry)
             return
         table = self._grams
-        best, offset = _MOST_SHARING, -1
+        best, place = _MOST_SHARING, -1
         for at in range(len(text) - ANYWHERE + 1):
             sharing = table.get(text[at : at + ANYWHERE])
             if sharing is None:
-                offset = at
+                place = at
                 break
-            if len(sharing) < best:
-                best, offset = len(sharing), at
-        if offset < 0:
+            if sharing.sharing < best:
+                best, place = sharing.sharing, at
+        if place < 0:
             if entry.known is not None and entry.form is None:
                 self.crowded.append(entry.known)
             return
-        gram = text[offset : offset + ANYWHERE]
-        if gram in table:
-            table[gram].append((entry, offset))
-        else:
-            table[gram] = [(entry, offset)]
+        gram, entry.at = text[place : place + ANYWHERE], place
+        entry.next = table.get(gram)
+        table[gram] = entry
+        if entry.next is None:
             self._bloom.add(gram)
+        else:
+            entry.sharing = entry.next.sharing + 1
 
     # --- whole parts --------------------------------------------------------------------------------------------------
 
@@ -233,10 +242,12 @@ class Lookup:
         for position in self._bloom.candidates(_SEPARATOR.join(views), table):
             number, start = divmod(position, len(folded) + 1)
             turned, view = _TURNED[number], views[number]
-            for entry, offset in table.get(view[start : start + ANYWHERE], ()):
-                begin = start - offset
+            entry = table.get(view[start : start + ANYWHERE])
+            while entry is not None:
+                begin = start - entry.at
                 if begin >= 0 and view.startswith(entry.text, begin):
                     yield turned, begin, entry
+                entry = entry.next
 
     def _judged(self, text: str, start: int, end: int, entry: _Entry, known: Known, turned: str) -> Iterator[Match]:
         """Give the match at `start:end` if what is written there can be meant as the value."""
