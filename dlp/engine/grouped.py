@@ -21,7 +21,15 @@ _HEX_FROM, _BASE32_FROM, _BASE64_FROM = 32, 26, 22  # characters that sixteen by
 _LEAST_ODD, _LONGEST, _OF_TIME = 14, 40, 5
 _SEVERAL, _EACH = 3, 10  # groups, or characters of each where there are fewer
 _ONLY_ALNUM = bytes(byte if byte < 128 and chr(byte).isalnum() else 32 for byte in range(256))  # noqa: PLR2004 - ASCII
-_SMALL = bytes(byte for byte in range(256) if not (byte in b"0123456789" or bytes([byte]).isupper()))
+_KINDS = bytes(
+    ord("0" if chr(byte).isdigit() else "T" if byte in b"TZ" else "A" if chr(byte).isupper() else "a")
+    if byte < 128 and chr(byte).isalnum()  # noqa: PLR2004 - ASCII
+    else ord(" ")
+    for byte in range(256)
+)
+_CHANGES = (b"0a", b"a0", b"0A", b"A0", b"aA", b"AAa")
+"""What each group that is neither a word nor a number holds one of: figures beside letters, capitals within words."""
+
 _HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 PAIRS = frozenset(
     """th he in er an re on at en nd ti es or te of ed is it al ar st to nt ng se ha as ou io le ve co me de hi ri ro ic
@@ -37,7 +45,8 @@ def worded(run: str) -> bool:
 
 def may_be_grouped(data: bytes) -> bool:
     """Return whether a text, here as UTF-8, has enough groups that are neither words nor numbers."""
-    if not data.translate(None, _SMALL):
+    kinds = data.translate(_KINDS).replace(b" 00T00 ", b" ").replace(b" 00T ", b" ").replace(b"T", b"A")  # times
+    if not any(change in kinds for change in _CHANGES):  # as in most texts
         return False
     tokens = set(data.translate(_ONLY_ALNUM).split())
     odd = [len(token) for token in tokens if not token.isdigit() and not _is_plain(token)]

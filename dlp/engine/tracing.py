@@ -81,7 +81,7 @@ def plain(block: Block, past: Past, *, guarded: bool) -> bool:
     surface = block.surface
     if not surface:
         return surface is not None
-    if len(surface) <= _FEW_BYTES and not any(part.kind is Kind.OPAQUE for part in block.parts):
+    if past.index and len(surface) <= _FEW_BYTES and not any(part.kind is Kind.OPAQUE for part in block.parts):
         return _plain_parts(block, past, guarded=guarded)
     if (
         (b"#" in surface and b"&#" in surface)  # one byte is looked for at a tenth of the cost of two
@@ -120,8 +120,6 @@ def _plain_parts(block: Block, past: Past, *, guarded: bool) -> bool:
         or any(lists(list(enumerate(parts))))
     ):
         return False
-    if not index:
-        return True
     odd = [text for text, each in its.items() if each & ODD]
     if index.wholes and (odd or any(index.whole(text) for text in its)):
         return False

@@ -2,7 +2,10 @@ import base64
 import hashlib
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from dlp.engine import grouped as subject
 from dlp.engine.grouped import grouped, may_be_grouped
 
 HASHES = [hashlib.sha256(bytes([number])).digest() for number in range(40)]
@@ -41,3 +44,12 @@ def test_ids_times_and_code_are_not_taken_for_groups_of_ciphertext(text: str):
 def test_the_work_is_linear_in_the_text():
     text = "a1 b2 " * 50_000
     assert len(list(grouped(text))) <= 1
+
+
+@given(st.text("ABTZabtz019 -:,.x", max_size=60))
+def test_what_rules_groups_out_at_once_rules_out_nothing_else(text: str):
+    data = text.encode()
+    quick = may_be_grouped(data)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subject, "_CHANGES", (b"",))
+        assert may_be_grouped(data) == quick
