@@ -317,6 +317,8 @@ class ClientConnection(LiveConnectionHandler):
         reading = next((one for one, io in self.transports.items() if io.handler is task), None)
         if self._behind and sum(command.behind for command in self._behind) < _MOST_AHEAD:
             return
+        if not self._behind and self._side.pending(reading) <= _MOST_PENDING:  # as nearly always
+            return
         try:
             async with asyncio.timeout(self._proxy.limits.idle):
                 await self._judged.wait()
