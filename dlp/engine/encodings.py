@@ -57,6 +57,7 @@ _CODED_BYTES = re.compile(_CODED.pattern.replace("\\U000e0000-\\U000e007f", "\xf
 _HEX_BYTES = re.compile(rb"(?:[0-9a-fA-F]{2})+")
 _RUN_IN_BYTES = re.compile(rb"[A-Za-z0-9+/_-]{6,}={0,2}")
 _HEX_INSIDE_BYTES = re.compile(rb"[0-9a-fA-F]{8,}")
+_DATED = re.compile(rb"(?:19|20)\d\d-[01]\d-[0-3]\d(?:T[0-2]\d)?")
 _JOINERS = str.maketrans("", "", "+/_-")
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 _PERCENT = re.compile(r"%[0-9a-fA-F]{2}")
@@ -278,6 +279,8 @@ def tells(run: bytes, *, opaque: bool) -> bool:
     The same answer as `decodings` gives, without the decodings: this is asked of every clean message. What comes again
     and again, as dates do, is remembered.
     """
+    if _DATED.fullmatch(run):  # in base 64 these are nine bytes that are no text
+        return False
     return (_told if len(run) <= _REMEMBERED_TO else _told.__wrapped__)(run, opaque=opaque)
 
 

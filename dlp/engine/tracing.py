@@ -164,18 +164,18 @@ def _folded(value: str) -> tuple[str, str]:
     return fold(value), skeleton(value)
 
 
-def encoded(parts: Iterable[tuple[int, Part]]) -> list[Encoded]:
+def encoded(parts: Sequence[tuple[int, Part]]) -> list[Encoded]:
     """Return the encoded runs of these parts, given with their numbers."""
     budget = [MAX_DECODED]
-    parts = list(parts)
-    told = [(number, part.text, traits(part.text)) for number, part in parts if part.text]
-    found = [
-        Encoded(number, decoding)
-        for number, text, its in told
-        if its & (ENCODED | UNREAD)
-        for decoding in decodings(text, budget)
-    ]
-    return found + list(_sealed(parts, [(number, text) for number, text, its in told if its & SEALED], found))
+    found: list[Encoded] = []
+    unread: list[tuple[int, str]] = []
+    for number, part in parts:
+        its = traits(part.text) if part.text else 0
+        if its & (ENCODED | UNREAD):
+            found += [Encoded(number, decoding) for decoding in decodings(part.text, budget)]
+        if its & SEALED:
+            unread.append((number, part.text))
+    return found + list(_sealed(parts, unread, found))
 
 
 def _sealed(
