@@ -56,6 +56,7 @@ SHORT = 2000
 _NAMES, _LONGEST_NAME, _LONGEST_WORD = 8192, 200, 24
 
 _GLANCED_FROM = 64 * 1024  # bytes of a surface; below, two scans cost more than one
+_DENSE = 8  # a text in which one byte in so many is a digit is looked through as a whole
 _NEAR = 48  # characters: patterns that need a digit and are no longer are looked for around digits only
 _MOSTLY = 2  # where more than one in so many bytes is near a digit, a scan of all of them costs less
 
@@ -357,7 +358,10 @@ def _is_digits(operation: Any, argument: Any) -> bool:
 
 def _near_digits(surface: bytes) -> bytes | None:
     """Return what stands around the digits of a text, with a line end between; None where that is most of it."""
-    found = np.flatnonzero(np.frombuffer(surface.translate(_DIGITS), dtype=np.uint8))
+    marks = surface.translate(_DIGITS)
+    if marks.count(b"\1") * _DENSE > len(surface):  # the places of so many would take many times the text's memory
+        return None
+    found = np.flatnonzero(np.frombuffer(marks, dtype=np.uint8))
     if not len(found):
         return b""
     reach = (_NEAR + 2) * (1 if surface.isascii() else 4)  # and what stands beside a match: it may have to be no word
