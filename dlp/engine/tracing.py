@@ -7,6 +7,7 @@ import functools
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import batched
 from typing import NamedTuple
 
 from dlp.core.finding import Finding
@@ -15,7 +16,7 @@ from dlp.core.message import Block, Kind, Message, Part
 from dlp.core.policy import Flow, Policy, Route
 from dlp.core.token import escapes, unescaped
 from dlp.engine import alphabets, pieces
-from dlp.engine.encodings import MAX_DECODED, Decoding, coded, decodings, glimpse, readable, tells, views
+from dlp.engine.encodings import MAX_DECODED, Decoding, coded, decodings, glimpse, readable, telling, tells, views
 from dlp.engine.folding import skeleton
 from dlp.engine.ledger import Ledger
 from dlp.engine.matching import SHORTEST, fold, stands_alone
@@ -44,6 +45,7 @@ _MAX_GLANCED, _MANY_NEW = 64, 100
 
 _WHOLE_TEXTS = frozenset({"escape", "url", "html", "quoted-printable", "utf-7", "punycode"})
 _FEW_BYTES = 512
+_TOGETHER = 1024  # parts
 _LONG_RUN, _SHORT_RUN = 12, 6
 """From how many characters a run is decoded: without known values, only what a classifier could see in it matters."""
 
@@ -169,13 +171,22 @@ def encoded(parts: Sequence[tuple[int, Part]]) -> list[Encoded]:
     budget = [MAX_DECODED]
     found: list[Encoded] = []
     unread: list[tuple[int, str]] = []
-    for number, part in parts:
-        its = traits(part.text) if part.text else 0
-        if its & (ENCODED | UNREAD):
-            found += [Encoded(number, decoding) for decoding in decodings(part.text, budget)]
-        if its & SEALED:
-            unread.append((number, part.text))
+    for some in batched(parts, _TOGETHER, strict=False):
+        if len(some) == _TOGETHER and not _tells_anything([part.text for _, part in some]):
+            continue
+        for number, part in some:
+            its = traits(part.text) if part.text else 0
+            if its & (ENCODED | UNREAD):
+                found += [Encoded(number, decoding) for decoding in decodings(part.text, budget)]
+            if its & SEALED:
+                unread.append((number, part.text))
     return found + list(_sealed(parts, unread, found))
+
+
+def _tells_anything(texts: Iterable[str]) -> bool:
+    """Return whether one of many texts may be encoded: all of them together cost a fraction of each by itself."""
+    data = "\n".join(texts).encode("utf-8", "surrogatepass")
+    return telling(data) != [] or may_be_sealed(data)
 
 
 def _sealed(
