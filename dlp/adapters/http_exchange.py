@@ -442,9 +442,11 @@ class Exchange(Layer):
         except TooLarge:
             yield from self._object(objections.TOO_LARGE)
             return
-        message = Message(OUTBOUND, self._endpoint, (*heading.blocks, content.block), self._see_mcp(raw))
+        quick = wire_body.is_quick(len(raw), head.content_type, head.content_encoding)
+        facts = yield from self._quickly(partial(self._see_mcp, raw), quick=quick)
+        message = Message(OUTBOUND, self._endpoint, (*heading.blocks, content.block), facts)
         if self._has_fields():  # which are named as they are, whatever a query calls them
-            self._aliases = asked(message.parts)
+            self._aliases = yield from self._quickly(lambda: asked(message.parts), quick=quick)
         outcome = yield from self._judge(message)
         if isinstance(outcome, Refuse):
             yield from self._refuse(outcome)
@@ -472,10 +474,14 @@ class Exchange(Layer):
         """
         kind, coding, limit = head.content_type, head.content_encoding, self._shell.limits.body
         read = partial(wire_body.read_body, raw, kind, coding, limit=limit, aliases=aliases)
-        if wire_body.is_quick(len(raw), kind, coding):
-            return read()
-        content: wire_body.Body = yield from self._await(self._shell.beside(read, self.session))
-        return content
+        return (yield from self._quickly(read, quick=wire_body.is_quick(len(raw), kind, coding)))
+
+    def _quickly[T](self, task: Callable[[], T], *, quick: bool) -> Generator[commands.Command, Any, T]:
+        """Return what `task` returns, which only reads: at once if that is quick, else beside the loop."""
+        if quick:
+            return task()
+        answer: T = yield from self._await(self._shell.beside(task, self.session))
+        return answer
 
     def _relay_mcp(self, relay: Relay, raw: bytes) -> CommandGenerator[None]:
         """Have a request served as one of MCP, and give the answer on as it comes."""
