@@ -189,3 +189,13 @@ def test_what_readers_differ_on_hides_nothing_where_all_of_it_is_plain(past: Pas
     assert tracing.plain(doubtful, past, guarded=True)
     past.vault.note("one", [Label(EMAIL, RAW, "hr")], Origin("e2"))
     assert not tracing.plain(doubtful, past, guarded=True)
+
+
+@pytest.mark.parametrize(
+    "sealed_text", [NOISE, "7fA2 kQ9x 3bT0 Zr8m Wp5c Hd1y Lq6v Xn4s", "aB3$ xY7% kQ9! mZ2^ pR5& tU8* wV1# cD6@ fG4~"]
+)
+@pytest.mark.parametrize("beside", ["in progress", "a quiet afternoon in the harbour", "Foo{barbazqux}1$", "10"])
+def test_what_nobody_can_read_is_seen_among_many_texts_as_it_is_alone(sealed_text: str, beside: str):
+    alone = [run.decoding.text for run in tracing.encoded(numbered(sealed_text))]
+    many = tracing.encoded(numbered(*[beside] * 1500, sealed_text, *[beside] * 1500))
+    assert [run.decoding.text for run in many if run.part == 1500] == alone
