@@ -1,7 +1,8 @@
 """Detection beside vanilla Presidio in one run: how much faster, and that type, span and score are the same.
 
 Cold: nothing is remembered of an earlier body; what is loaded once for a process is loaded before. Both see a body as
-one text. CPU time of this process is what is compared, so that a busy machine changes little.
+one text. CPU time of this process is what is compared, so that a busy machine changes little. Longer than most
+modules because all rows compare with one vanilla analyzer, prepared once.
 """
 
 import functools

@@ -44,7 +44,6 @@ class Delivery:
     def outbound(self, work: Work) -> list[Edit]:
         """Put values back where the rules allow them raw; rewrite what a rule wants rewritten; unescape look-alikes."""
         self.taint_carried(work)
-        _touch(work)
         wanted: dict[int, str] = {}
         for number, finding in enumerate(work.findings):
             ruling = work.rulings[number]
@@ -151,7 +150,6 @@ class Delivery:
         """Rewrite what may not enter as it is, and record what does enter as taint."""
         past = work.past
         self.taint_carried(work)
-        _touch(work)
         wanted: dict[int, str] = {}
         in_part: dict[int, list[int]] = {}
         for number, finding in enumerate(work.findings):
@@ -297,8 +295,10 @@ class Delivery:
     def taint_carried(self, work: Work) -> None:
         """Record what every response of this source reveals something about: when it is asked, and when it answers.
 
-        Once it was asked, whatever comes back tells something, a refusal too.
+        Once it was asked, whatever comes back tells something, a refusal too. And whoever has labelled data, be they
+        refused, says nothing public any more.
         """
+        _touch(work)
         source = work.source if not work.outbound else source_of(self.policy, work.message.endpoint)
         for data_class in sorted(work.carries):
             work.past.ledger.taint(Label(data_class, DERIVED, source), Origin(work.event))

@@ -1,4 +1,7 @@
-"""The common encodings a value can be written in: base64, hex, escapes, mail and web codings, compression, nestings."""
+"""The common encodings a value can be written in: base64, hex, escapes, mail and web codings, compression, nestings.
+
+Longer than most modules because what decodes a text and what tells at once that nothing in it decodes must agree.
+"""
 
 import binascii
 import functools

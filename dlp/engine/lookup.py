@@ -2,7 +2,8 @@
 
 A value folds to its letters and digits; so does the text, and one pass over it finds what is written in other case,
 with other separators or with look-alikes, forwards, backwards and moved by half the alphabet. Forms of four to seven
-characters count only as words of their own; what is shorter, or a common word, only as a whole part.
+characters count only as words of their own; what is shorter, or a common word, only as a whole part. Longer than most
+modules because what is put into the index and how it is found there are one subject.
 """
 
 import binascii

@@ -604,8 +604,7 @@ class Engine:
         if decision.verdict >= Verdict.ASK:
             _note_sent(work)  # what goes on where a refused piece was is still a piece
             return self._refusal(work, decision)
-        stores = work.outbound and self.policy.remembered and len(work.flows) > 1
-        if not (work.looked_at or work.carries or work.reading or work.cut or stores):
+        if not (work.looked_at or work.carries or work.reading or work.cut or len(work.flows) > 1):
             self._record(work, decision)
             _note_sent(work)
             return Forward(work.event)

@@ -19,6 +19,7 @@ sources:
   api: {at: https://api.test/employees/*, fields: {"$..salary": pay}}
   open: {at: https://open.test/**, fields: {"$..pin": pin}}
   echo: {at: https://echo.test/**}
+  hidden: {at: https://hidden.test/**, fields: {"$..pin": pin}}
 destinations:
   people: {at: https://people.test/**}
   open: {at: https://open.test/**}
@@ -30,6 +31,7 @@ destinations:
   slack.hr: {when: 'channel == "hr"'}
   files: {at: https://files.test/**}
 rules:
+  - {name: hidden, data: pin, from: hidden, to: sandbox, then: block}
   - {name: open, data: [pin, pii], from: open, to: sandbox, then: allow}
   - {name: drafts, data: [pin, pii], to: [draft, echo, slack.hr, api], then: allow}
   - {name: pay home, data: pay, to: api, then: allow}
@@ -156,6 +158,14 @@ def test_a_hash_from_whoever_has_labelled_data_is_not_public(routes: Wall):
     session = routes.open()
     routes.receive(session, "GET https://open.test/p", json={"pin": "K9-73519-Q"})
     routes.receive(session, "GET https://open.test/hashes", json={"sha256": HASH})
+    assert not routes.send(session, "POST https://slack.test/api", json={"channel": "all", "t": HASH}).passed
+
+
+def test_a_hash_from_whoever_was_refused_with_labelled_data_is_not_public(routes: Wall):
+    session = routes.open()
+    routes.receive(session, "GET https://open.test/p", json={"pin": "K9-73519-Q"})
+    assert not routes.receive(session, "GET https://hidden.test/p", json={"pin": "L8-62408-R"}).passed
+    assert routes.receive(session, "GET https://hidden.test/hashes", json={"sha256": HASH}).passed
     assert not routes.send(session, "POST https://slack.test/api", json={"channel": "all", "t": HASH}).passed
 
 
