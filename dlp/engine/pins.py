@@ -146,6 +146,7 @@ class Pins:
             if one.name not in worst or pin.suspect:
                 worst[one.name] = one
         known.last |= worst
+        known.told.clear()
         return pins
 
     def get(self, server: str, tool: str) -> Pin | None:
@@ -154,9 +155,17 @@ class Pins:
         last = known.last.get(tool)
         return None if last is None else known.pin(server, last)
 
-    def facts(self, server: str, tool: str) -> dict[str, Fact]:
+    def facts(self, server: str, tool: str) -> Mapping[str, Fact]:
         """Return what rules may know of a tool that is called."""
-        return facts_of(self.get(server, tool))
+        known = self._servers.get(server)
+        told = None if known is None else known.told.get(tool)
+        if told is None:
+            pin = self.get(server, tool)
+            told = facts_of(pin)
+            if pin is not None and not pin.suspect:
+                # What another process accepts meanwhile changes nothing about it: only a listing can.
+                self._servers[server].told[tool] = told
+        return told
 
     def returns(self, server: str, tool: str) -> str:
         """Return the schema of what a tool returns, as JSON, as it was last seen; "" where there is none."""
@@ -218,6 +227,7 @@ class _Server:
     seen: dict[str, dict[str, Definition]] = field(default_factory=dict)
     last: dict[str, Definition] = field(default_factory=dict)
     made: dict[bytes, Definition] = field(default_factory=dict)
+    told: dict[str, Mapping[str, Fact]] = field(default_factory=dict)  # of tools about which nothing waits
 
     def define(self, tool: Mapping[str, object]) -> Definition:
         """Return a tool's definition; one that reads as it did before is not worked out again."""
@@ -253,7 +263,7 @@ class _Server:
         return Pin(server, first, one, f"{one.name}\0{one.digest}" in self.accepted)
 
 
-def facts_of(pin: Pin | None) -> dict[str, Fact]:
+def facts_of(pin: Pin | None) -> Mapping[str, Fact]:
     """Return what rules may know of a tool; one that was never listed has not changed, and claims nothing."""
     if pin is None:
         return {"tool_known": False, "tool_changed": False, "hidden_text": False}

@@ -68,7 +68,7 @@ def _capitals(data: bytes) -> list[bytes]:
 def _lines(data: bytes) -> Iterator[str]:
     """Give what of a text, here as UTF-8, may be base64 in lines or groups."""
     for stretch in stretches(data, _IN_LINES, _BASE64_FROM + 1):
-        if not stretch.islower() and not stretch.isupper():
+        if not stretch.islower() and not stretch.isupper() and stretch.translate(None, _FIGURES) != stretch:
             yield from _LINES.findall(stretch.decode())
 
 
@@ -85,6 +85,7 @@ _ALNUM = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _SIGNS = within(bytes(byte for byte in range(33, 127) if byte != ord('"')))
 _OF_CAPITALS, _CAPITALS_FROM = within(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+./:-"), 25
 _IN_LINES = within(_ALNUM + b"+/= \t\r\n")
+_FIGURES = b"0123456789"
 _LONG = 20
 
 
@@ -116,8 +117,15 @@ def sealed(text: str) -> Iterator[tuple[int, int]]:
 def _may_be_85(data: bytes) -> bool:
     if data.islower() or len(data.translate(None, _NOT_ODD)) < _MANY_ODD:
         return False
-    pieces = [piece for piece in data.split() if len(piece) >= _SHORTEST_LIST and not piece.isalpha()]
-    return sum([len(piece) for piece in pieces if piece != piece.lower()]) >= _LONG
+    pieces = data.split()
+    odd = [
+        not piece.islower() and len(piece) >= _SHORTEST_LIST and not piece.isalpha() and piece != piece.lower()
+        for piece in pieces
+    ]
+    if sum([len(piece) for piece, is_odd in zip(pieces, odd, strict=True) if is_odd]) < _LONG:
+        return False
+    # One of them alone says nothing. Where a text has other spaces than bytes have, it may hold more than one.
+    return b"\1\1" in bytes(odd) or not data.isascii() or data.translate(None, _SPACES_OF_TEXT) != data
 
 
 def _in_85(text: str) -> Iterator[tuple[int, int]]:
@@ -145,6 +153,7 @@ _PIECE = re.compile(r"\S+")
 _MARKUP = re.compile(r"=[\"']|</|/>|\(\w*\)")
 _NOT_ODD = bytes(byte for byte in range(256) if byte not in b"!#$%&*;<>?@^|~")
 _MANY_ODD = 3
+_SPACES_OF_TEXT = b"\x1c\x1d\x1e\x1f"
 
 
 def _noise(text: str) -> Iterator[tuple[int, int]]:

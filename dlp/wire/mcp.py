@@ -8,6 +8,7 @@ Longer than most modules because what is read of a message, and what is left out
 
 import base64
 import binascii
+import functools
 import json
 import re
 from bisect import bisect_right
@@ -145,10 +146,9 @@ class McpBody:
         said = raw[start:end]
         if rpc.meta.get("progressToken") == rpc.id and type(rpc.id) is int:  # the id says it: a part of the message
             said = _TOKEN.sub(b"", said, count=1)
-        surface_of_meta = _FRAMES.sub(b"", _VERSION.sub(rb'\1""', said))
         self.blocks = (
             Block(lambda: self._share(meta=False), surface=surface, key=key, raw=raw, bound=self._bound),
-            Block(lambda: self._share(meta=True), surface=surface_of_meta, key=("_meta", said), bound=bytes),
+            Block(lambda: self._share(meta=True), surface=_surface_of_meta(said), key=("_meta", said), bound=bytes),
         )
 
     def __repr__(self) -> str:
@@ -321,13 +321,28 @@ def _meta_of(rpc: Rpc) -> tuple[int, int] | None:
     raw = rpc.raw
     if not rpc.meta or raw.count(b'"_meta"') != 1 or (key := _META_KEY.search(raw)) is None:
         return None
-    text = raw[key.end() : key.end() + _LONGEST_META].decode("latin-1")
-    try:
-        value, length = _DECODER.raw_decode(text)
-    except ValueError:
-        return None
-    # Latin-1 keeps bytes apart, so lengths are right; what is beyond ASCII reads differently, and is not the same.
+    value, length = _value_at_start(raw[key.end() : key.end() + _LONGEST_META])
     return (key.end(), key.end() + length) if value == rpc.meta else None
+
+
+@functools.lru_cache(maxsize=256)
+def _value_at_start(data: bytes) -> tuple[object, int]:
+    """Return the JSON value that these bytes begin with and its length; None and 0 where there is none.
+
+    It is for comparing. What ends a message is the same in the next, where it holds no number of it.
+    """
+    try:
+        # Latin-1 keeps bytes apart, so lengths are right; what is beyond ASCII reads differently, and is not the same.
+        value, length = _DECODER.raw_decode(data.decode("latin-1"))
+    except ValueError:
+        return None, 0
+    return value, length
+
+
+@functools.lru_cache(maxsize=256)
+def _surface_of_meta(said: bytes) -> bytes:
+    """Return what a `_meta` says beside the protocol's own words."""
+    return _FRAMES.sub(b"", _VERSION.sub(rb'\1""', said))
 
 
 def _said_once(raw: bytes, rpc: Rpc) -> bytes:
@@ -366,8 +381,9 @@ def with_id(rpc: Rpc, new: Id, token: Id | None = None) -> bytes:
 
 def _without_id(raw: bytes, rpc: Rpc) -> bytes | None:
     """Return an answer without its id, which is where the SDKs write it; None where it is anywhere else."""
-    begins = b'{"jsonrpc":"2.0","id":%b,' % json.dumps(rpc.id).encode()
-    ends = b',"jsonrpc":"2.0","id":%b}' % json.dumps(rpc.id).encode()
+    number = b"%d" % rpc.id if isinstance(rpc.id, int) else json.dumps(rpc.id).encode()
+    begins = b'{"jsonrpc":"2.0","id":%b,' % number
+    ends = b',"jsonrpc":"2.0","id":%b}' % number
     if raw.startswith(begins):
         return raw.removeprefix(begins)
     return raw.removesuffix(ends) if raw.endswith(ends) else None
