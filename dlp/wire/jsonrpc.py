@@ -154,17 +154,12 @@ def result_bytes(id: Id, result: Mapping[str, object]) -> bytes:  # noqa: A002 -
 def _load(raw: bytes) -> tuple[object, set[str]]:
     """Return the JSON value and the keys that some object has twice."""
     twice: set[str] = set()
-
-    def pairs(items: list[tuple[str, object]]) -> dict[str, object]:
-        made = dict(items)
-        if len(made) != len(items):
-            seen: set[str] = set()
-            twice.update(key for key, _ in items if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        return made
-
     try:
         text = raw.decode()
-        value = json.loads(text, object_pairs_hook=pairs, parse_constant=_no_constant)
+        try:
+            value = _ONCE.decode(text)
+        except _TwiceError:
+            value = _collecting(twice).decode(text)
         if b"\\u" in raw:
             orjson.loads(raw)  # half a surrogate pair is read by everyone in another way
     except (ValueError, RecursionError) as error:
@@ -173,8 +168,34 @@ def _load(raw: bytes) -> tuple[object, set[str]]:
     return value, twice
 
 
+class _TwiceError(Exception):
+    """An object has a key twice."""
+
+
+def _once(items: list[tuple[str, object]]) -> dict[str, object]:
+    made = dict(items)
+    if len(made) != len(items):
+        raise _TwiceError
+    return made
+
+
+def _collecting(twice: set[str]) -> json.JSONDecoder:
+    """Return a decoder that notes which keys some object has twice."""
+
+    def pairs(items: list[tuple[str, object]]) -> dict[str, object]:
+        seen: set[str] = set()
+        twice.update(key for key, _ in items if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        return dict(items)
+
+    return json.JSONDecoder(object_pairs_hook=pairs, parse_constant=_no_constant)
+
+
 def _no_constant(_name: str) -> object:
     raise ValueError("no JSON")
+
+
+_ONCE = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant)
+"""One for all messages: to make a decoder costs more than to read one."""
 
 
 def _check(value: Mapping[str, object], known: Id | None) -> None:
@@ -205,8 +226,8 @@ def _check(value: Mapping[str, object], known: Id | None) -> None:
 
 def _alike(value: object, names: frozenset[str], known: Id | None) -> None:
     """Raise RpcError where a key differs from one of the protocol's in case only: some readers make no difference."""
-    for key in value if isinstance(value, dict) else ():
-        if key not in names and key.casefold() in _FOLDED[names]:
+    for key in value.keys() - names if isinstance(value, dict) else ():
+        if key.casefold() in _FOLDED[names]:
             raise RpcError(INVALID_REQUEST, "json-rpc: a key differs in case only from one of the protocol's", known)
 
 
