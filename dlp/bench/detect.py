@@ -82,10 +82,16 @@ class Ours:
         """
         from dlp_presidio.recognize import in_context  # noqa: PLC0415
 
-        wanted: dict[str, set[int]] = {}
+        ends_of: dict[str, set[int]] = {}
         for hit in self._scanner.hits([Part("", text)]).get("dlp_presidio", ()):
-            if entity := _looked_for(hit.pattern):
-                wanted.setdefault(entity, set()).add(hit.end)
+            if hit.pattern in ends_of:
+                ends_of[hit.pattern].add(hit.end)
+            else:
+                ends_of[hit.pattern] = {hit.end}
+        wanted: dict[str, set[int]] = {}
+        for pattern, ends in ends_of.items():
+            if entity := _looked_for(pattern):
+                wanted[entity] = wanted.get(entity, set()) | ends
         hits = {entity: () if -1 in ends else ends for entity, ends in wanted.items()}
         found = in_context([*self._recognizers.candidates(text, hits), *beside], words, around)
         return {(one.entity, one.start, one.end, round(one.score, 6)) for one in found}
@@ -197,6 +203,8 @@ def _compared(
     taken, bases = [], []
     seen: Seen = set()
     expected: Seen = set()
+    gc.collect()
+    gc.freeze()
     for _ in range(_ROUNDS):  # by turns, so that what else the machine does slows both
         forget()
         start = time.process_time()
@@ -205,9 +213,9 @@ def _compared(
         start = time.process_time()
         expected = theirs(text)
         bases.append(time.process_time() - start)
-    base = statistics.median(bases)
-    ratio = base / statistics.median(taken)
-    progress(f"{name}: {ratio:.1f} times vanilla, {len(text) / statistics.median(taken) / _KB:.0f} KB/s")
+    base, least = min(bases), min(taken)  # what is not slowed by others is what they take
+    ratio = base / least
+    progress(f"{name}: {ratio:.1f} times vanilla, {len(text) / least / _KB:.0f} KB/s")
     rate = len(text) / base / _KB
     return at_least(f"speed/{name}", ratio, FACTOR, bar, rate), seen, expected
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from dlp.core.finding import Confidence
 from dlp.core.label import DataClass, Label
@@ -42,11 +42,10 @@ class Pattern:
     somewhere: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """A pattern that may match in a part, ending at code point `end` of it (half-open); -1: anywhere in it.
 
-    In a short text every hit ends at -1.
+    In a short text every hit ends at -1. A large one may have thousands, and a tuple is made in half the time.
     """
 
     part: int

@@ -79,7 +79,8 @@ class Scanner:
         wanted: Callable[[Pattern], bool] = lambda _pattern: True,
     ) -> None:
         """Build the databases, or read them from `cache`; `enough` says if a match is by itself a reason to look."""
-        self._owners = owners = [(plugin, pattern) for plugin, own in patterns.items() for pattern in own]
+        owners = [(plugin, pattern) for plugin, own in patterns.items() for pattern in own]
+        self._names = [(plugin, pattern.name) for plugin, pattern in owners]
         self._odd = odd = len(owners)
         self._somewhere = frozenset(number for number, (_, pattern) in enumerate(owners) if pattern.somewhere)
         self._compiled = compiled = _Compiled(owners, cache)
@@ -148,10 +149,13 @@ class Scanner:
         In a short text a pattern is named once, ending at -1: whoever looks closer looks at all of it.
         """
         found: dict[str, list[Hit]] = {}
-        owners = self._owners
+        names = self._names
         for part, pattern, end in self._all(parts):
-            plugin, its = owners[pattern]
-            found.setdefault(plugin, []).append(Hit(part, its.name, end))
+            plugin, name = names[pattern]
+            if plugin in found:
+                found[plugin].append(Hit(part, name, end))
+            else:
+                found[plugin] = [Hit(part, name, end)]
         return found
 
     def _all(self, parts: Sequence[Part]) -> Iterator[tuple[int, int, int]]:

@@ -12,19 +12,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from phonenumbers import PhoneMetadata, phonenumbermatcher
-from phonenumbers.phonenumberutil import (
-    COUNTRY_CODE_TO_REGION_CODE,
-    NumberParseException,
-    national_significant_number,
-    parse,
-    region_code_for_country_code,
-)
+from phonenumbers import phonenumbermatcher
+from phonenumbers.phonenumberutil import NumberParseException, national_significant_number, parse
+
+from dlp_presidio.numbering import FEWEST_DIGITS, distinct, fewest, owners, owns, valid
 
 _library: Any = phonenumbermatcher
 _FIRST = rf"[{_library._LEAD_CLASS_CHARS}\d]"  # noqa: SLF001  there is no other way to ask for one candidate
 # A candidate begins with one of these. Said first, `re` skips to them by a table; the look behind then goes back to it.
-_candidate = re.compile(f"{_FIRST}(?<=(?=({_library._PATTERN.pattern})){_FIRST})", re.IGNORECASE).search  # noqa: SLF001
+_CANDIDATE = rf"(?<=(?=({_library._PATTERN.pattern})){_FIRST})"  # noqa: SLF001
+_candidate = re.compile(_FIRST + _CANDIDATE, re.IGNORECASE).search
 _second = _library._SECOND_NUMBER_START_PATTERN.search  # noqa: SLF001
 _slashed_date = _library._SLASH_SEPARATED_DATES.search  # noqa: SLF001
 _stamp = _library._TIME_STAMPS.search  # noqa: SLF001
@@ -37,13 +34,9 @@ _lead = _library._LEAD_PATTERN.match  # noqa: SLF001
 _VALID = phonenumbermatcher.Leniency.VALID
 _PLUS = "+\uff0b"
 _EXTENSION = ";#~,\uff03\uff5e"
-_is_first_group_alone = _library._formatting_rule_has_first_group_only  # noqa: SLF001
 _nothing = _library.PhoneNumberMatcher("", None)
 REMEMBERED = 16384
 """How many texts of telephone numbers what is known of is kept."""
-
-_FEWEST_DIGITS = 3
-"""No number that is valid anywhere has fewer."""
 
 _pair = re.compile(r"[0-9]{1,3}[^0-9x~][0-9]{1,3}").fullmatch
 """Two groups, neither of which is a number where no number is shorter than four digits: a price, a share."""
@@ -64,7 +57,7 @@ class _Matcher(phonenumbermatcher.PhoneNumberMatcher):
 
     def _parse_and_verify(self, candidate: str, offset: int) -> Any:
         digits = _digits(candidate)
-        if digits is not None and _owned(str(self.preferred_region)).fullmatch(digits) is None:
+        if digits is not None and not owns(digits, str(self.preferred_region), int(self.leniency)):
             return None
         return super()._parse_and_verify(candidate, offset)
 
@@ -72,19 +65,23 @@ class _Matcher(phonenumbermatcher.PhoneNumberMatcher):
 def phone_spans(text: str, regions: Iterable[str], leniency: int) -> list[tuple[int, int]]:
     """Return the spans in which the matcher of any region finds a number, those inside another left out."""
     spans: set[tuple[int, int]] = set()
-    distinct = _distinct(tuple(regions))
+    readers = distinct(tuple(regions))
     matchers: list[_Matcher] = []
     place = 0
-    fewest = _fewest(distinct)
-    while (match := _candidate(text, place)) is not None:
+    least = fewest(readers)
+    candidate_of = _candidate_of(least)
+    while (match := candidate_of(text, place)) is not None:
         start, place = match.span(1)
-        if place - start < fewest:
+        if place - start < least:
             continue
         candidate = match.group(1)
-        pieces = _pieces(candidate, distinct, leniency)
+        if candidate[0] in _PLUS and _is_clear(candidate, leniency) and _stands(text, start, candidate):
+            spans.add((start, place))  # every region reads it so, whole
+            continue
+        pieces = _pieces(candidate, readers, leniency)
         if not pieces:
             continue
-        matchers = matchers or [_Matcher(text, region, leniency=leniency, max_tries=sys.maxsize) for region in distinct]
+        matchers = matchers or [_Matcher(text, region, leniency=leniency, max_tries=sys.maxsize) for region in readers]
         if pieces is _UNCLEAR:
             found = None
         elif _stamp(candidate) and _stamp_suffix(text, place):
@@ -99,6 +96,28 @@ def phone_spans(text: str, regions: Iterable[str], leniency: int) -> list[tuple[
         else:
             spans.update(found)
     return _outermost(spans)
+
+
+@lru_cache(maxsize=16)
+def _candidate_of(fewest: int) -> Callable[[str, int], re.Match[str] | None]:
+    """Return what searches for a candidate, and skips at once most that have less than `fewest` digits."""
+    short = rf"(?!\d{{0,{fewest - 2}}}{_ENDS})"
+    return re.compile(_FIRST + short + _CANDIDATE, re.IGNORECASE).search
+
+
+_ENDS = r"(?:[\"'<>{}|=_&@!?\n\r:TZ%$]|,[\"{])"
+"""What right after digits ends a candidate: it stands neither between digits nor before an extension."""
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _is_clear(candidate: str, leniency: int) -> bool:
+    """Say whether a candidate with a country code is as a whole a number, so that no region looks into it."""
+    return (
+        not (_second(candidate) or _slashed_date(candidate) or _stamp(candidate) or _pages(candidate))
+        and _brackets_match(candidate) is not None
+        and _own_number(candidate) is not None
+        and _is_valid(candidate, leniency)
+    )
 
 
 type _Pieces = tuple[tuple[int, str, int], ...]
@@ -142,10 +161,10 @@ def _pieces(candidate: str, regions: tuple[str, ...], leniency: int) -> _Pieces:
     if (candidate is digits and len(digits) <= _LONGEST_RUN) or (
         digits is not None
         and len(digits) <= _MOST_DIGITS
-        and (not _parted(candidate) or (_pair(candidate) and _fewest(regions) > _FEWEST_DIGITS))
+        and (not _parted(candidate) or (_pair(candidate) and fewest(regions) > FEWEST_DIGITS))
     ):
         # By far the most: a number in one piece. A run of digits has none inside, however long.
-        mask = _owners(digits, regions, leniency)
+        mask = owners(digits, regions, leniency)
         return ((0, candidate, mask),) if mask and not _pages(candidate) and _brackets_match(candidate) else ()
     if _second(candidate) or sum(map(str.isdigit, candidate)) > _MOST_DIGITS:
         return _UNCLEAR
@@ -154,19 +173,10 @@ def _pieces(candidate: str, regions: tuple[str, ...], leniency: int) -> _Pieces:
     tried = []
     for offset, piece in _tries(candidate):
         digits = _digits(piece)
-        mask = _ALL if digits is None else _owners(digits, regions, leniency)
+        mask = _ALL if digits is None else owners(digits, regions, leniency)
         if mask and _brackets_match(piece) and not _pages(piece):
             tried.append((offset, piece, mask))
     return tuple(tried)
-
-
-def _owners(digits: str, regions: tuple[str, ...], leniency: int) -> int:
-    """Return by bits the regions that may accept these digits."""
-    mask = 0
-    for bit, region, owned in _owners_of(len(digits), regions):
-        if owned(digits) and not (leniency >= _VALID and _lacks_prefix(digits, region)):
-            mask |= bit
-    return mask
 
 
 def _tries(candidate: str) -> Iterator[tuple[int, str]]:
@@ -220,41 +230,14 @@ def _is_valid(piece: str, leniency: int) -> bool:
 
 
 def _is_verified(number: Any, piece: str, leniency: int) -> bool:
-    national = national_significant_number(number)
-    if leniency >= _VALID and not _national(number.country_code).fullmatch(national):
-        return False
-    return bool(_library._verify(leniency, number, piece, _nothing))  # noqa: SLF001
-
-
-def _lacks_prefix(digits: str, region: str) -> bool:
-    """Say whether digits are written without a prefix where their region requires one; most counts and dates are.
-
-    So libphonenumber's matcher decides as well, after it has parsed and validated the number, which takes long.
-    """
-    has_prefix, formats = _written(region)
-    if has_prefix is None or has_prefix(digits):
-        return False
-    return next((requires for begins, fits, requires in formats if begins(digits) and fits(digits)), False)
-
-
-type _Format = tuple[Callable[[str], object], Callable[[str], object], bool]
-"""How a region's numbers that begin so, and have that form, are written: whether with the national prefix."""
-
-
-@lru_cache(maxsize=64)
-def _written(region: str) -> tuple[Callable[[str], object] | None, tuple[_Format, ...]]:
-    """Return what sees any prefix of a number of the region, and its formats; None where another region decides."""
-    data = _data(region)
-    if region_code_for_country_code(data.country_code) != region:
-        return None, ()
-    prefixes = ["0", str(data.country_code), data.international_prefix, data.national_prefix_for_parsing]
-    formats = []
-    for one in data.number_format:
-        rule = one.national_prefix_formatting_rule
-        optional = one.national_prefix_optional_when_formatting or (rule and _is_first_group_alone(rule))
-        begins = re.compile(one.leading_digits_pattern[-1] if one.leading_digits_pattern else "").match
-        formats.append((begins, re.compile(one.pattern).fullmatch, bool(rule) and not optional))
-    return re.compile("|".join(f"(?:{prefix})" for prefix in prefixes if prefix)).match, tuple(formats)
+    """Say what libphonenumber's `_verify` says, the first of whose looks takes long and mostly decides."""
+    if leniency != _VALID:
+        return bool(_library._verify(leniency, number, piece, _nothing))  # noqa: SLF001
+    return (
+        valid(number.country_code).fullmatch(national_significant_number(number)) is not None
+        and ("x" not in piece.lower() or _library._contains_only_valid_x_chars(number, piece))  # noqa: SLF001
+        and bool(_library._is_national_prefix_present_if_required(number))  # noqa: SLF001
+    )
 
 
 @lru_cache(maxsize=REMEMBERED)
@@ -300,24 +283,8 @@ _REACH = 16
 """How far apart two candidates must be at least for none to span the gap; punctuation runs of up to four are taken."""
 
 
-@lru_cache(maxsize=16)
-def _distinct(regions: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the regions without those that read numbers as one before them does: same country code and prefixes."""
-    seen: dict[object, str] = {}
-    for region in regions:
-        data = _data(region)
-        rules = (
-            data.country_code,
-            data.international_prefix,
-            data.national_prefix_for_parsing,
-            data.national_prefix_transform_rule,
-        )
-        seen.setdefault(rules, region)
-    return tuple(seen.values())
-
-
-_more_than_digits = re.compile(rf"[{_PLUS}{_EXTENSION}a-zA-Z]").search
-_no_digit = re.compile(r"[^0-9]+").sub
+_PUNCTUATION = str.maketrans("", "", " -()[]./\t\n\r")
+"""What stands between digits and is no part of a number; an ASCII candidate that holds more is not all digits."""
 
 
 def _digits(candidate: str) -> str | None:
@@ -325,116 +292,11 @@ def _digits(candidate: str) -> str | None:
     if candidate.isascii():
         if candidate.isdigit():
             return candidate
-        return None if _more_than_digits(candidate) else _no_digit("", candidate)
+        digits = candidate.translate(_PUNCTUATION)
+        return digits if digits.isdigit() else None
     if any(character in _PLUS or character in _EXTENSION or character.isalpha() for character in candidate):
         return None
     return "".join(str(unicodedata.digit(character)) for character in candidate if character.isdecimal())
-
-
-def _data(region: str) -> Any:
-    return PhoneMetadata.metadata_for_region(region)
-
-
-_TYPES = (
-    "fixed_line",
-    "mobile",
-    "toll_free",
-    "premium_rate",
-    "shared_cost",
-    "personal_number",
-    "voip",
-    "pager",
-    "uan",
-    "voicemail",
-)
-
-
-@lru_cache(maxsize=1024)
-def _owners_of(count: int, regions: tuple[str, ...]) -> tuple[tuple[int, str, Callable[[str], object]], ...]:
-    """Return the regions that may own that many digits: the bit of each, its name, and what matches its numbers."""
-    return tuple(
-        (1 << bit, region, _owned(region).fullmatch) for bit, region in enumerate(regions) if _fits(region, count)
-    )
-
-
-def _fits(region: str, count: int) -> bool:
-    least, most = _widths(region)
-    return least <= count <= most
-
-
-@lru_cache(maxsize=16)
-def _fewest(regions: tuple[str, ...]) -> int:
-    """Return how many digits a number that one of the regions owns has at least."""
-    return max(_FEWEST_DIGITS, min((_widths(region)[0] for region in regions), default=_FEWEST_DIGITS))
-
-
-@lru_cache(maxsize=64)
-def _widths(region: str) -> tuple[int, int]:
-    least, most = re._parser.parse(_owned(region).pattern).getwidth()  # type: ignore[attr-defined]  # noqa: SLF001
-    return int(least), int(most)
-
-
-@lru_cache(maxsize=64)
-def _owned(region: str) -> re.Pattern[str]:
-    """Return an expression for all digits that a number valid in `region` can be written with, prefixes included.
-
-    A number is valid only if what is left of it, after prefixes are taken off its front, is a number of a known type in
-    a region with that country code.
-    """
-    data = _data(region)
-    # A country code, and a national number of no fewer digits than any has.
-    abroad = f"(?:{data.international_prefix})\\d{{{1 + _FEWEST_DIGITS},}}|" if data.international_prefix else ""
-    national, rule = data.national_prefix_for_parsing, data.national_prefix_transform_rule
-    if rule and not re.fullmatch(r"\\\d", rule):
-        return re.compile(r"\d*")  # it writes digits of its own
-    if rule:
-        prefix = rf"\d{{0,{_longest_prefix(data)}}}?"
-    else:
-        prefix = rf"(?:{data.country_code})?" + (rf"(?:{national}){{0,2}}" if national else "")
-    return re.compile(rf"{abroad}{prefix}(?:{_national(data.country_code).pattern})")
-
-
-@lru_cache(maxsize=256)
-def _national(country_code: int) -> re.Pattern[str]:
-    """Return an expression for all national numbers of a known type, or for all where the code is no country's."""
-    regions = COUNTRY_CODE_TO_REGION_CODE.get(country_code, ("001",))
-    if "001" in regions:
-        return re.compile(r"\d*")
-    own = {
-        described.national_number_pattern
-        for one in regions
-        for described in (getattr(_data(one), name) for name in _TYPES)
-        if described is not None and described.national_number_pattern
-    }
-    return re.compile("|".join(sorted(own)))
-
-
-def _longest_prefix(data: Any) -> int:
-    """Return how many digits may be taken off: the national prefix, the country code, and a national prefix again."""
-    national = data.national_prefix_for_parsing
-    if not national:
-        return len(str(data.country_code))
-    tree = re._parser.parse(national)  # type: ignore[attr-defined]  # noqa: SLF001
-    # What the rule keeps of a prefix's match is its last group; with the rest, a first group may be kept too.
-    kept = min(_group_widths(tree), default=0) if data.national_prefix_transform_rule else 0
-    return int(2 * (tree.getwidth()[1] - kept) + len(str(data.country_code)))
-
-
-def _group_widths(tree: Any) -> Iterator[int]:
-    """Give the least width of the group with the highest number, which a transform rule keeps."""
-    last, width = 0, 0
-    pending = list(tree)
-    while pending:
-        node = pending.pop()
-        if isinstance(node, tuple) and len(node) == 2 and str(node[0]) == "SUBPATTERN":  # noqa: PLR2004
-            number, _, _, inside = node[1]
-            if number is not None and number > last:
-                last, width = number, inside.getwidth()[0]
-        if hasattr(node, "data"):
-            pending.extend(node.data)
-        elif isinstance(node, list | tuple):
-            pending.extend(node)
-    yield width
 
 
 def _outermost(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
