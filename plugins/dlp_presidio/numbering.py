@@ -80,7 +80,7 @@ def valid(country_code: int) -> re.Pattern[str]:
     regions = COUNTRY_CODE_TO_REGION_CODE.get(country_code, ())
     expression = ""
     for region in reversed(regions):
-        data = _data(region) if region != "001" else PhoneMetadata.metadata_for_nongeo_region(country_code)
+        data: Any = _data(region) if region != "001" else PhoneMetadata.metadata_for_nongeo_region(country_code)
         typed = _of_known_type(data)
         if data.leading_digits is not None and len(regions) > 1:
             expression = f"(?={data.leading_digits}){typed}|(?!{data.leading_digits})(?:{expression or _NOTHING})"
