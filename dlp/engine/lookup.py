@@ -9,13 +9,14 @@ modules because what is put into the index and how it is found there are one sub
 import binascii
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from typing import NamedTuple
 
 from dlp.engine import facts
-from dlp.engine.bloom import Bloom
+from dlp.engine.fingerprints import MOST_OWNERS, Fingerprints, packed, print_of, print_of_word, prints_of_words
 from dlp.engine.folding import places, rot13, skeleton, spaced
 from dlp.engine.forms import ANYWHERE, OVERLAP, PART, SHORTEST, Form, forms
 from dlp.engine.matching import COMMON, Index, fold, stands_alone, whole_only
@@ -29,9 +30,12 @@ IN_PLACE = frozenset(
 
 _SEPARATOR = "\0"  # between texts that are looked at together: neither a letter nor a digit, and rare
 _MOST_SHARING = 64  # values behind one gram; what would be one more is carried by the session instead
+_FEW_SHARING = 8  # values behind the gram that a part is looked for by; of further ones it is another
 _ALL_FORMS = 20_000  # values; of further ones only those forms are known that fold to the same: memory is bounded
+_REMEMBERED = 2048  # values of which the forms are at hand, since they were met
 _FEW_PIECES = 256  # beyond, pieces make short values by chance
 _FEW = 64  # short values: with more of them, pieces of other numbers would make one by chance too often
+_FEW_WORDS = 12  # below, a look at each word is quicker than numpy
 _WIDE_GAP = " " * 7
 _LONG = 12  # folded letters that are no chance piece of other words
 _CUE = re.compile(
@@ -42,6 +46,7 @@ _CUE = re.compile(
 _EDGES = ("", _SEPARATOR, '"')
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _SINGLES = re.compile(r"(?<![^ ])[^ ](?: +[^ ](?![^ ])){3,6}(?! +[^ ](?![^ ]))")
+_NUMBER, _DATE, _JOINED = "=", "@", "+"  # before what is no word of its own, where it is taken up as one
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,115 +59,140 @@ class Match:
     form: str = "exact"
 
 
-class _Entry:
-    """One folded form of a value, where its anchor is in it, and the next one with the same anchor, of `sharing` ones.
+class _Entry(NamedTuple):
+    """One folded form of a value, or the value itself where `form` is None, and how it was turned."""
 
-    A chain rather than a list, and no dataclass: there are many, and the collector walks all that they are made of.
-    """
+    text: str
+    form: Form | None = None
+    turned: str = ""
 
-    __slots__ = ("at", "form", "known", "next", "sharing", "text")
+    @property
+    def is_part(self) -> bool:
+        """Whether several values may have it in common, and then it tells none of them."""
+        return self.form is not None and self.form.name in (PART, OVERLAP) and not self.form.cued
 
-    def __init__(self, text: str, known: Known, form: Form | None = None) -> None:
-        self.text = text
-        self.known: Known | None = known
-        self.form = form  # None: the value itself
-        self.at = 0
-        self.sharing = 1
-        self.next: _Entry | None = None
+    @property
+    def joined(self) -> bool:
+        """Whether only several texts make it together."""
+        return self.form is not None and self.form.joined
+
+
+type _Hit = tuple[int, _Entry, Known]
+"""Where in a folded text a form begins, and whose it is."""
 
 
 class Lookup:
     """The values of one session, ready to be looked for. Adding is linear in a value, finding in the text.
 
-    Each form is anchored by one stretch of eight characters, the one that fewest others share, so that a million
-    near-identical values do not pile up on one. `crowded` are values for which there was no room: they cannot be looked
-    for.
+    Of a value only fingerprints are kept, of one stretch of eight characters of each form: the one that fewest others
+    share, so that a million near-identical values do not pile up on one. What they find is worked out anew, and
+    compared. `crowded` are values for which there was no room: they cannot be looked for. One thread adds; others may
+    look meanwhile.
     """
 
     def __init__(self) -> None:
         self.crowded: list[Known] = []
-        self._added = 0
+        self._values: list[Known] = []
+        self._met: dict[int, tuple[_Entry, ...]] = {}
         self._whole: dict[str, Known] = {}
         self._symbols = Index()
-        self._words: dict[str, list[_Entry]] = {}
-        self._grams: dict[str, _Entry] = {}
-        self._bloom = Bloom()
-        self._joined: dict[str, list[_Entry]] = {}
-        self._parts: dict[tuple[str, bool], _Entry] = {}
-        self._cued: dict[str, list[_Entry]] = {}
-        self._numbers: dict[str, list[Known]] = {}
-        self._dates: dict[str, list[Known]] = {}
+        self._prints = Fingerprints()
+        self._short: set[str] = set()  # short forms, as long as there are few
+        self._cued: set[str] = set()
+        self._joined = self._numbers = self._dates = 0
 
     def __bool__(self) -> bool:
         """Whether there is anything to look for."""
-        return bool(self._whole or self._words or self._grams or self._symbols or self._cued)
+        return bool(self._whole or self._prints or self._symbols)
 
     # --- what is looked for -------------------------------------------------------------------------------------------
 
     def add(self, known: Known) -> None:
         """Look for a value from now on."""
-        value = known.text
+        owner, value = len(self._values), known.text
+        if owner >= MOST_OWNERS:
+            self.crowded.append(known)
+            return
+        self._values.append(known)
         if whole_only(value):
             self._whole[fold(value)] = known
             return
         folded = skeleton(value)
         if len(folded) < SHORTEST or len(folded) * 2 < len(value) or (len(folded) < ANYWHERE and not value.isalnum()):
             self._symbols.add(known)  # what folding would leave of it says too little
-        if len(folded) < SHORTEST or folded in COMMON:
-            return
-        self._put(_Entry(folded, known))
-        for number in facts.number_of(value):
-            self._numbers.setdefault(number, []).append(known)
-        for date in facts.date_of(value):
-            self._dates.setdefault(date, []).append(known)
-        self._added += 1
-        for form in forms(value) if self._added <= _ALL_FORMS else ():
-            if form.text != folded or form.national:
-                self._put_form(_Entry(form.text, known, form))
+        if len(folded) >= SHORTEST and folded not in COMMON:
+            self._put_facts(value, owner)
+            self._put_forms(folded, owner)
 
-    def _put_form(self, entry: _Entry) -> None:
-        form = entry.form
-        if form is None or entry.text in COMMON:
-            return
-        if form.cued:
-            self._cued.setdefault(entry.text, []).append(entry)
-            return
-        if form.name in (PART, OVERLAP):
-            first = self._parts.setdefault((entry.text, form.joined), entry)
-            if first is not entry:  # what several values have in common tells none of them
-                if first.known is not None and entry.known is not None and first.known.text != entry.known.text:
-                    first.known = None
-                return
-        self._put(entry)
+    def _put_facts(self, value: str, owner: int) -> None:
+        numbers, dates = facts.number_of(value), facts.date_of(value)
+        for said in [_NUMBER + number for number in numbers] + [_DATE + date for date in dates]:
+            self._prints.add(print_of_word(said), owner)
+        self._numbers += len(numbers)
+        self._dates += len(dates)
 
-    def _put(self, entry: _Entry) -> None:
-        text = entry.text
-        if entry.form is not None and entry.form.joined and len(text) < ANYWHERE:
-            self._joined.setdefault(text, []).append(entry)
-            return
-        if len(text) < ANYWHERE:
-            self._words.setdefault(text, []).append(entry)
-            return
-        table = self._grams
-        best, place = _MOST_SHARING, -1
-        for at in range(len(text) - ANYWHERE + 1):
-            sharing = table.get(text[at : at + ANYWHERE])
-            if sharing is None:
-                place = at
-                break
-            if sharing.sharing < best:
-                best, place = sharing.sharing, at
-        if place < 0:
-            if entry.known is not None and entry.form is None:
-                self.crowded.append(entry.known)
-            return
-        gram, entry.at = text[place : place + ANYWHERE], place
-        entry.next = table.get(gram)
-        table[gram] = entry
-        if entry.next is None:
-            self._bloom.add(gram)
+    def _put_forms(self, folded: str, owner: int) -> None:
+        entries, by = self._entries(owner), set[str]()
+        for entry in entries:
+            if entry.is_part and len(entry.text) >= ANYWHERE:
+                self._put_part(entry.text, owner, by, ends=folded.endswith(entry.text))
+        for entry in entries:
+            if len(entry.text) < ANYWHERE:
+                self._put_word(entry, owner, by)
+            elif not entry.is_part and not self._put(entry.text, owner, by) and entry.form is None and not entry.turned:
+                self.crowded.append(self._values[owner])
+
+    def _entries(self, owner: int) -> tuple[_Entry, ...]:
+        """Return the forms of a value: itself, and as far as they are looked for, the others."""
+        found = self._met.get(owner)
+        if found is None:
+            if len(self._met) >= _REMEMBERED:
+                self._met.clear()
+            found = self._met[owner] = tuple(_entries(self._values[owner].text, every=owner < _ALL_FORMS))
+        return found
+
+    def _put(self, text: str, owner: int, by: set[str]) -> bool:
+        """Have a form found by a gram that the value is found by already, or by the one that fewest share."""
+        grams = [text[at : at + ANYWHERE] for at in range(len(text) - ANYWHERE + 1)]
+        if not by.isdisjoint(grams):
+            return True
+        best, least = "", _MOST_SHARING
+        for gram in grams:
+            sharing = self._sharing(gram)
+            if sharing < least:
+                best, least = gram, sharing
+                if not sharing:
+                    break
+        if best:
+            self._add(best, owner, by)
+        return bool(best)
+
+    def _put_part(self, text: str, owner: int, by: set[str], *, ends: bool) -> None:
+        """Have a part found by a gram that does not depend on others, so that all who have it in common are found."""
+        gram = text[-ANYWHERE:] if ends else text[:ANYWHERE]
+        if self._sharing(gram) >= _FEW_SHARING:
+            gram = _usual(text)
+        if gram not in by and self._sharing(gram) < _MOST_SHARING:
+            self._add(gram, owner, by)
+
+    def _put_word(self, entry: _Entry, owner: int, by: set[str]) -> None:
+        word = _JOINED + entry.text if entry.joined else entry.text
+        if entry.joined:
+            self._joined += 1
         else:
-            entry.sharing = entry.next.sharing + 1
+            few = self._cued if entry.form is not None and entry.form.cued else self._short
+            if len(few) <= _FEW:
+                few.add(word)
+        if word not in by and not (entry.is_part and len(self._prints.owners(print_of_word(word))) >= _MOST_SHARING):
+            by.add(word)
+            self._prints.add(print_of_word(word), owner)
+
+    def _add(self, gram: str, owner: int, by: set[str]) -> None:
+        by.add(gram)
+        self._prints.add(_print_of(gram), owner)
+
+    def _sharing(self, gram: str) -> int:
+        return len(self._prints.owners(_print_of(gram)))
 
     # --- whole parts --------------------------------------------------------------------------------------------------
 
@@ -213,123 +243,133 @@ class Lookup:
     def _find(self, text: str) -> Iterator[Match]:
         if self._symbols:
             yield from (Match(each.start, each.end, each.known) for each in self._symbols.find(text))
-        if self._grams:
+        if self._prints:
             yield from self._anywhere(text)
-        if self._words or self._cued:
             yield from self._as_words(text)
         if self._numbers:
-            yield from _by_fact(facts.numbers_in(text), self._numbers, "amount")
+            yield from self._by_fact(facts.numbers_in(text), _NUMBER, "amount")
         if self._dates:
-            yield from _by_fact(facts.dates_in(text), self._dates, "date")
+            yield from self._by_fact(facts.dates_in(text), _DATE, "date")
 
     def _anywhere(self, text: str) -> Iterator[Match]:
         folded = skeleton(text)
-        size = len(folded)
         at: Sequence[int] | None = None
-        for turned, start, entry in self._anchored(folded):
-            known, length = entry.known, len(entry.text)
-            if known is None or (entry.form is not None and (entry.form.joined or (turned and not _turns(entry.form)))):
-                continue
+        for position, owners in self._prints.found_in(folded):
             if at is None:
                 at = places(text)
-            begin = size - start - length if turned == "reversed" else start
-            first, last = at[begin], at[begin + length - 1]
-            yield from self._judged(text, first, last + 1, entry, known, turned)
+            gram, others = folded[position : position + ANYWHERE], list[int]()
+            for owner in owners:
+                known = self._values[owner]
+                itself = _Entry(skeleton(known.text))
+                found = [
+                    match
+                    for begin in _begins(folded, position, gram, itself.text)
+                    for match in _judged(text, at, begin, itself, known)
+                ]
+                yield from found
+                if not found:  # of a value that stands there whole, no form could be more
+                    others.append(owner)
+            for begin, entry, known in self._hits(folded, position, gram, others):
+                if not entry.joined:
+                    yield from _judged(text, at, begin, entry, known)
 
-    def _anchored(self, folded: str) -> Iterator[tuple[str, int, _Entry]]:
-        """Give how the text was turned, where an entry begins in it so, and the entry."""
-        table = self._grams
-        views = _turned(folded)
-        for position in self._bloom.candidates(_SEPARATOR.join(views), table):
-            number, start = divmod(position, len(folded) + 1)
-            turned, view = _TURNED[number], views[number]
-            entry = table.get(view[start : start + ANYWHERE])
-            while entry is not None:
-                begin = start - entry.at
-                if begin >= 0 and view.startswith(entry.text, begin):
-                    yield turned, begin, entry
-                entry = entry.next
+    def _hits(self, folded: str, position: int, gram: str, owners: Iterable[int]) -> Iterator[_Hit]:
+        """Give which forms of these values stand around a gram."""
+        for owner in owners:
+            for entry in self._entries(owner):
+                for begin in _begins(folded, position, gram, entry.text):
+                    if not entry.is_part or self._tells(entry, owner):
+                        yield begin, entry, self._values[owner]
 
-    def _judged(self, text: str, start: int, end: int, entry: _Entry, known: Known, turned: str) -> Iterator[Match]:
-        """Give the match at `start:end` if what is written there can be meant as the value."""
-        written = text[start:end]
-        if entry.form is None and not turned:
-            value = fold(known.text)
-            lead = value.find(fold(written)[:1])
-            begin = start - max(lead, 0)
-            if begin >= 0 and fold(text[begin : begin + len(value)]) == value:
-                if stands_alone(value, text, begin):
-                    yield Match(begin, begin + len(value), known)
-                return
-        if _SEPARATOR in written and _SEPARATOR not in known.text:
-            return
-        if len(written) > len(entry.text) and _WIDE_GAP in spaced(written)[0]:
-            return
-        loose = entry.form is not None and not entry.form.alone
-        if not loose and (len(entry.text) < _LONG or entry.text.isdigit()):
-            national = entry.form is not None and entry.form.national
-            if not _by_itself(text, start, end, national=national):
-                return
-        if turned:
-            form = turned
-        elif entry.form is not None:
-            form = entry.form.name
-        else:
-            form = "look-alikes" if not written.isascii() else "separators"
-        yield Match(start, end, known, form)
+    def _tells(self, part: _Entry, owner: int) -> bool:
+        """Return whether no other value has a part in common with this one."""
+        known = self._values[owner].text
+        return not any(
+            (part.text, part.joined) == (entry.text, entry.joined) and entry.is_part
+            for print_ in _prints_of_part(part)
+            for other in self._prints.owners(print_)
+            if other != owner and self._values[other].text != known
+            for entry in self._entries(other)
+        )
 
     def _as_words(self, text: str) -> Iterator[Match]:
         line, at = spaced(text)
         words = line.split()
-        distinct = set(words)
-        if self._words:
-            for word in distinct & self._words.keys():
+        distinct = {word for word in words if len(word) >= SHORTEST}
+        for word, owners in self._known_words([word for word in distinct if len(word) < ANYWHERE]):
+            for start in _where(line, word):
+                yield from self._short_at(text, at, start, start + len(word), word, owners)
+            yield from self._beside_cue(text, line, at, word, owners)
+        for word in [word for word in distinct if word[0] == "0"]:
+            plain = word.lstrip("0")
+            for _, owners in self._known_words([plain]) if plain.isdigit() else ():
                 for start in _where(line, word):
-                    yield from self._short(text, at, start, start + len(word), word)
-            for word in [word for word in distinct if word[0] == "0"]:
-                if (plain := word.lstrip("0")) in self._words and plain.isdigit():
-                    for start in _where(line, word):
-                        yield from self._short(text, at, start, start + len(word), plain)
-            for start, end, word in self._taken_apart(line, words):
-                yield from self._short(text, at, start, end, word)
-        for word in distinct & self._cued.keys():
-            yield from self._beside_cue(text, line, at, word)
+                    yield from self._short_at(text, at, start, start + len(word), plain, owners)
+        for start, end, word, owners in self._taken_apart(line, words):
+            yield from self._short_at(text, at, start, end, word, owners)
 
-    def _taken_apart(self, line: str, words: Sequence[str]) -> Iterator[tuple[int, int, str]]:
-        """Give the short forms that stand there in two pieces, or character by character."""
-        if len(self._words) <= _FEW:
+    def _known_words(self, words: Sequence[str]) -> Iterator[tuple[str, list[int]]]:
+        """Give those of these words that values are found by, each with the values' numbers."""
+        if len(words) > _FEW_WORDS:
+            words = [words[number] for number in self._prints.candidates(prints_of_words(words))]
+        for word in words:
+            if owners := self._prints.owners(print_of_word(word)):
+                yield word, owners
+
+    def _taken_apart(self, line: str, words: Sequence[str]) -> Iterator[tuple[int, int, str, list[int]]]:
+        """Give the short forms that stand there in two pieces, or character by character, and whose they are."""
+        if self._short and len(self._short) <= _FEW:
             for one, other in pairwise(words):
-                if one + other in self._words:
+                if one + other in self._short:
+                    owners = self._prints.owners(print_of_word(one + other))
                     for match in re.finditer(rf"(?<![^ ]){one} {{1,3}}{other}(?![^ ])", line):
-                        yield match.start(), match.end(), one + other
+                        yield match.start(), match.end(), one + other, owners
         if sum([len(word) == 1 for word in words]) < SHORTEST:
             return
         for match in _SINGLES.finditer(line):
             word = match.group().replace(" ", "")
-            if word in self._words:
-                yield match.start(), match.end(), word
+            for _, owners in self._known_words([word]):
+                yield match.start(), match.end(), word, owners
 
-    def _short(self, text: str, at: Sequence[int] | None, start: int, end: int, word: str) -> Iterator[Match]:
+    def _shorter(self, word: str, owners: Iterable[int]) -> Iterator[_Hit]:
+        """Give which forms are this word."""
+        for owner in owners:
+            for entry in self._entries(owner):
+                if entry.text == word and (not entry.is_part or self._tells(entry, owner)):
+                    yield 0, entry, self._values[owner]
+
+    def _short_at(
+        self, text: str, at: Sequence[int] | None, start: int, end: int, word: str, owners: Sequence[int]
+    ) -> Iterator[Match]:
         first, last = (start, end) if at is None else (at[start], at[end - 1] + 1)
         written = fold(text[first:last])
         if _SEPARATOR in written:
             return
-        for entry in self._words[word]:
-            if entry.known is not None:
-                value = fold(entry.known.text)
-                form = entry.form.name if entry.form else "exact" if written == value else "separators"
-                yield Match(first, last, entry.known, form)
+        for _, entry, known in self._shorter(word, owners):
+            if entry.form is None:
+                yield Match(first, last, known, "exact" if written == fold(known.text) else "separators")
+            elif not entry.form.cued and not entry.form.joined:
+                yield Match(first, last, known, entry.form.name)
 
-    def _beside_cue(self, text: str, line: str, at: Sequence[int] | None, word: str) -> Iterator[Match]:
-        for start in _where(line, word):
+    def _beside_cue(
+        self, text: str, line: str, at: Sequence[int] | None, word: str, owners: Sequence[int]
+    ) -> Iterator[Match]:
+        cued = [known for _, entry, known in self._shorter(word, owners) if entry.form is not None and entry.form.cued]
+        for start in _where(line, word) if cued else ():
             first, last = (start, start + len(word)) if at is None else (at[start], at[start + len(word) - 1] + 1)
             before = text[first - 1 : first] if first else ""
             alone = before in _EDGES and text[last : last + 1] in _EDGES
             few = len(self._cued) <= _FEW and not _YEAR.fullmatch(word)
             if (alone and few) or _CUE.search(text, max(0, first - 24), first):
-                for entry in self._cued[word]:
-                    if entry.known is not None:
-                        yield Match(first, last, entry.known, PART)
+                yield from (Match(first, last, known, PART) for known in cued)
+
+    def _by_fact(self, found: Iterable[facts.Fact], kind: str, form: str) -> Iterator[Match]:
+        of = facts.number_of if kind == _NUMBER else facts.date_of
+        for start, end, said in found:
+            for owner in self._prints.owners(print_of_word(kind + said)):
+                known = self._values[owner]
+                if said in of(known.text):
+                    yield Match(start, end, known, form)
 
     # --- pieces -------------------------------------------------------------------------------------------------------
 
@@ -346,11 +386,11 @@ class Lookup:
             yield list(self.cut(pieces, longer=number in longer, new=new[number]))
 
     def _holding(self, folded: Sequence[str]) -> Iterator[int]:
-        """Give the numbers of the texts that may hold a gram in one of their readings; some more than once."""
+        """Give the numbers of the texts that hold a gram in one of their readings; some more than once."""
         views = [view for text in folded for view in _turned(text)]
         starts = list(accumulate((len(view) + 1 for view in views), initial=0))
-        for position in self._bloom.candidates(_SEPARATOR.join(views), self._grams):
-            yield (bisect_right(starts, position) - 1) // _TURNS
+        for position, _ in self._prints.found_in(_SEPARATOR.join(views)):
+            yield (bisect_right(starts, position) - 1) // len(_TURNED)
 
     def cut(
         self, pieces: Sequence[str], *, longer: bool = True, new: tuple[int, int] | None = None
@@ -362,25 +402,29 @@ class Lookup:
         """
         joined = "".join(pieces)
         starts = list(accumulate(map(len, pieces), initial=0))
-        for turned, begin, entry in self._anchored(joined) if longer else ():
-            known, length = entry.known, len(entry.text)
-            if known is None or (entry.form is not None and not (entry.form.joined or entry.form.name == "phone")):
-                continue
-            end = begin + length
-            if entry.form is not None and entry.form.joined:
-                span = _stretched(joined[::-1] if turned == "reversed" else joined, begin, end, known)
-            else:
-                span = (begin, end)
-            start, stop = (len(joined) - span[1], len(joined) - span[0]) if turned == "reversed" else span
-            first, last = bisect_right(starts, start) - 1, bisect_right(starts, stop - 1) - 1
-            if first < last and _by_itself(joined, start, stop, edges=starts):
-                yield first, last, known
+        for turned, view in zip(_TURNED, _turned(joined), strict=True) if longer else ():
+            for begin, entry, known in self._made_in(view):
+                span = begin, begin + len(entry.text)
+                if entry.joined:
+                    span = _stretched(view, *span, skeleton(known.text))
+                start, stop = (len(joined) - span[1], len(joined) - span[0]) if turned == "reversed" else span
+                first, last = bisect_right(starts, start) - 1, bisect_right(starts, stop - 1) - 1
+                if first < last and _by_itself(joined, start, stop, edges=starts):
+                    yield first, last, known
         if len(pieces) <= _FEW_PIECES:
             yield from self._short_cut(pieces, *(new or (0, len(pieces))))
 
+    def _made_in(self, view: str) -> Iterator[_Hit]:
+        """Give where values stand in a folded text, and what several texts make of them together."""
+        for position, owners in self._prints.found_in(view):
+            for hit in self._hits(view, position, view[position : position + ANYWHERE], owners):
+                entry = hit[1]
+                if not entry.turned and (entry.form is None or entry.joined or entry.form.name == "phone"):
+                    yield hit
+
     def _short_cut(self, pieces: Sequence[str], begin: int, end: int) -> Iterator[tuple[int, int, Known]]:
-        few = len(self._words) <= _FEW
-        if not (few and self._words) and not self._joined:
+        few = self._short if len(self._short) <= _FEW else set[str]()
+        if not few and not self._joined:
             return
         for first in range(max(0, begin - ANYWHERE), min(end, len(pieces) - 1)):
             word = pieces[first]
@@ -393,14 +437,99 @@ class Lookup:
                 # Two numbers beside each other make a third too often.
                 if last < begin or len(word) <= SHORTEST or (last - first == 1 and word.isdigit()):
                     continue
-                values = self._words.get(word, ()) if few else ()
-                for entry in (*values, *self._joined.get(word, ()), *self._joined.get(word[::-1], ())):
-                    if entry.known is not None and (entry.form is None or entry.form.joined):
-                        yield first, _further(pieces, first, last, entry.known), entry.known
+                for known in self._made_short(word, few):
+                    yield first, _further(pieces, first, last, known), known
+
+    def _made_short(self, word: str, few: Collection[str]) -> Iterator[Known]:
+        """Give the short values that a word is, and those that it is a joined form of, forwards or backwards."""
+        if word in few:
+            for _, entry, known in self._shorter(word, self._prints.owners(print_of_word(word))):
+                if entry.form is None:
+                    yield known
+        for turned in (word, word[::-1]) if self._joined else ():
+            for _, entry, known in self._shorter(turned, self._prints.owners(print_of_word(_JOINED + turned))):
+                if entry.joined:
+                    yield known
+
+
+def _entries(value: str, *, every: bool) -> Iterator[_Entry]:
+    """Give a value folded, its forms if it is to be `every` one, and what the longer ones read as when turned."""
+    folded = skeleton(value)
+    yield from _with_turned(_Entry(folded))
+    for form in forms(value) if every else ():
+        if (form.text != folded or form.national) and form.text not in COMMON:
+            entry = _Entry(form.text, form)
+            yield from _with_turned(entry) if form.name == "name" else (entry,)
+
+
+def _with_turned(entry: _Entry) -> Iterator[_Entry]:
+    yield entry
+    if len(entry.text) >= ANYWHERE:
+        for turned, text in list(zip(_TURNED, _turned(entry.text), strict=True))[1:]:
+            if text != entry.text:
+                yield _Entry(text, entry.form, turned)
+
+
+def _begins(folded: str, position: int, gram: str, text: str) -> Iterator[int]:
+    """Give where a form begins in a folded text such that the gram at `position` is part of it."""
+    at = text.find(gram)
+    while at >= 0:
+        if position >= at and folded.startswith(text, position - at):
+            yield position - at
+        at = text.find(gram, at + 1)
+
+
+def _prints_of_part(part: _Entry) -> set[int]:
+    """Return all the fingerprints that a part can be found by."""
+    text = part.text
+    if len(text) < ANYWHERE:
+        return {print_of_word(_JOINED + text if part.joined else text)}
+    return {_print_of(text[:ANYWHERE]), _print_of(text[-ANYWHERE:]), _print_of(_usual(text))}
+
+
+def _usual(text: str) -> str:
+    """Return the gram of a text that is chosen where many share its first."""
+    return min((text[at : at + ANYWHERE] for at in range(len(text) - ANYWHERE + 1)), key=_print_of)
+
+
+def _print_of(gram: str) -> int:
+    return print_of(packed(gram))
+
+
+def _judged(text: str, at: Sequence[int], begin: int, entry: _Entry, known: Known) -> Iterator[Match]:
+    """Give the match of a form that begins at `begin` of the folded text if what is written there can mean the value.
+
+    `at` says where in the text the folded one is from.
+    """
+    start, end = int(at[begin]), int(at[begin + len(entry.text) - 1]) + 1
+    written = text[start:end]
+    if entry.form is None and not entry.turned:
+        value = fold(known.text)
+        lead = value.find(fold(written)[:1])
+        first = start - max(lead, 0)
+        if first >= 0 and fold(text[first : first + len(value)]) == value:
+            if stands_alone(value, text, first):
+                yield Match(first, first + len(value), known)
+            return
+    if _SEPARATOR in written and _SEPARATOR not in known.text:
+        return
+    if len(written) > len(entry.text) and _WIDE_GAP in spaced(written)[0]:
+        return
+    loose = entry.form is not None and not entry.form.alone
+    if not loose and (len(entry.text) < _LONG or entry.text.isdigit()):
+        national = entry.form is not None and entry.form.national
+        if not _by_itself(text, start, end, national=national):
+            return
+    if entry.turned:
+        form = entry.turned
+    elif entry.form is not None:
+        form = entry.form.name
+    else:
+        form = "look-alikes" if not written.isascii() else "separators"
+    yield Match(start, end, known, form)
 
 
 _TURNED = ("", "reversed", "rot13")
-_TURNS = len(_TURNED)
 
 
 def _turned(folded: str) -> tuple[str, str, str]:
@@ -408,9 +537,8 @@ def _turned(folded: str) -> tuple[str, str, str]:
     return folded, folded[::-1], rot13(folded)
 
 
-def _stretched(text: str, begin: int, end: int, known: Known) -> tuple[int, int]:
+def _stretched(text: str, begin: int, end: int, value: str) -> tuple[int, int]:
     """Return how far a text goes on as a value does, around a part of it."""
-    value = skeleton(known.text)
     at = value.find(text[begin:end])
     to = at + end - begin
     while begin > 0 and at > 0 and text[begin - 1] == value[at - 1]:
@@ -478,10 +606,6 @@ def _where(line: str, word: str) -> Iterator[int]:
         at = line.find(word, end)
 
 
-def _turns(form: Form) -> bool:
-    return form.name == "name"
-
-
 def _by_itself(text: str, start: int, end: int, *, national: bool = False, edges: Sequence[int] = ()) -> bool:
     """Return whether no digit adjoins digits, and no letter letters; `national` digits may follow a country's."""
     if start and start not in edges and _same_kind(text[start - 1], text[start]):
@@ -495,9 +619,3 @@ def _by_itself(text: str, start: int, end: int, *, national: bool = False, edges
 
 def _same_kind(one: str, other: str) -> bool:
     return (one.isdigit() and other.isdigit()) or (one.isalpha() and other.isalpha())
-
-
-def _by_fact(found: Iterable[facts.Fact], wanted: dict[str, list[Known]], form: str) -> Iterator[Match]:
-    for start, end, said in found:
-        for known in wanted.get(said, ()):
-            yield Match(start, end, known, form)

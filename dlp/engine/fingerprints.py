@@ -1,0 +1,176 @@
+"""By what values can be found, in a few bytes each: hashes, each with the number of the value that it is of.
+
+In front of the hashes stands a blocked Bloom filter (Putze et al. 2007), so that a look at a text costs one access to
+memory a position, however many values there are. Reading needs no lock while another thread adds: what is there is
+replaced rather than moved.
+"""
+
+from array import array
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Collection
+
+import numpy as np
+from numpy.typing import NDArray
+
+WIDTH = 8
+"""Characters of a gram."""
+
+MOST_OWNERS = 1 << 24
+"""How many values there can be."""
+
+type Prints = NDArray[np.uint64]
+"""One fingerprint a position."""
+
+_MASK = (1 << 64) - 1
+_ONE, _OTHER = 0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93  # odd 64-bit constants: multiplicative hashing
+_MIX = 29
+_KEPT = _MASK - (MOST_OWNERS - 1)  # of a fingerprint forty bits are kept, above the number of its value
+_TELLS, _TELLS_BITS = 24, 12  # which bits of a fingerprint choose those in a word of the filter: the lowest kept ones
+_FIRST_WORDS = 1 << 8
+_PER_WORD = 4  # fingerprints for each word of 64 bits: one look in a few hundred passes by chance
+_MOST_IN_RUN = 1024
+_AT_ONCE = 1 << 14  # positions: what is worked out of them stays in the processor's cache
+
+
+def _patterns() -> list[int]:
+    """Return which three bits of a word each choice of twelve bits sets."""
+    return [
+        1 << (choice & 63) | 1 << ((choice * 37 >> 5) & 63) | 1 << ((choice * 101 >> 8) & 63)
+        for choice in range(1 << _TELLS_BITS)
+    ]
+
+
+_PATTERNS = _patterns()
+_PATTERN_OF = np.array(_PATTERNS, dtype=np.uint64)
+
+
+def packed(text: str) -> bytes:
+    """Return a text with one byte a character, the character's own where it is ASCII."""
+    if text.isascii():
+        return text.encode()
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    signs: bytes = (codes ^ (codes >> np.uint32(8)) ^ (codes >> np.uint32(16))).astype(np.uint8).tobytes()
+    return signs
+
+
+def print_of(gram: bytes) -> int:
+    """Return the fingerprint of a gram, given `packed`."""
+    mixed = int.from_bytes(gram, "little") * _ONE & _MASK
+    return (mixed ^ mixed >> _MIX) * _OTHER & _MASK
+
+
+def prints_in(text: bytes) -> Prints:
+    """Return the fingerprint of the gram at each position of a text, given `packed`."""
+    count = len(text) - WIDTH + 1
+    if count <= 0:
+        return np.zeros(0, dtype=np.uint64)
+    grams = np.ndarray(count, "<u8", text, 0, (1,))
+    mixed: Prints = grams * np.uint64(_ONE)
+    mixed ^= mixed >> np.uint64(_MIX)
+    mixed *= np.uint64(_OTHER)
+    return mixed
+
+
+def print_of_word(word: str) -> int:
+    """Return the fingerprint of a word of whatever length; another process has another one for it."""
+    return hash(word) & _MASK
+
+
+def prints_of_words(words: Collection[str]) -> Prints:
+    """Return the fingerprint of each of these words."""
+    return np.fromiter(map(hash, words), dtype=np.int64, count=len(words)).view(np.uint64)
+
+
+class Fingerprints:
+    """Fingerprints and whose they are: eight bytes each, two more for the filter, and a tenth for growth."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._filter = _Filter(_FIRST_WORDS)
+        self._runs: tuple[list[int], list[array[int]]] = ([0], [array("Q")])  # where each begins; sorted, in order
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return self._count
+
+    def add(self, print_: int, owner: int) -> None:
+        """Take up that `print_` is one of value number `owner`'s."""
+        key = print_ & _KEPT | owner
+        begins, runs = self._runs
+        number = bisect_right(begins, key) - 1
+        run = runs[number][:]  # a copy: somebody may be reading
+        insort(run, key)
+        runs[number] = run
+        self._count += 1
+        if len(run) > _MOST_IN_RUN:
+            half = len(run) // 2
+            self._runs = (
+                [*begins[: number + 1], run[half], *begins[number + 1 :]],
+                [*runs[:number], run[:half], run[half:], *runs[number + 1 :]],
+            )
+        if self._count > self._filter.room:
+            grown = _Filter(len(self._filter.words) * 4)
+            for each in self._runs[1]:
+                grown.add_all(np.frombuffer(each, dtype=np.uint64))
+            self._filter = grown
+        else:
+            self._filter.add(print_)
+
+    def owners(self, print_: int) -> list[int]:
+        """Return the numbers of the values that have this fingerprint, in order."""
+        if not self._filter.may_hold(print_):
+            return []
+        first, last = print_ & _KEPT, print_ & _KEPT | (MOST_OWNERS - 1)
+        begins, runs = self._runs
+        found: list[int] = []
+        for number in range(max(bisect_right(begins, first) - 1, 0), bisect_right(begins, last)):
+            run = runs[number]
+            found += [key - first for key in run[bisect_left(run, first) : bisect_right(run, last)]]
+        return found
+
+    def candidates(self, prints: Prints) -> list[int]:
+        """Return at which positions there may be one that is known: all of them, and few others."""
+        return self._filter.candidates(prints)
+
+    def found_in(self, text: str) -> list[tuple[int, list[int]]]:
+        """Return the positions of a text at which a known gram begins, each with the numbers of its values."""
+        data, found = packed(text), list[tuple[int, list[int]]]()
+        look = self._filter
+        for start in range(0, len(data) - WIDTH + 1, _AT_ONCE):
+            for at in look.candidates(prints_in(data[start : start + _AT_ONCE + WIDTH - 1])):
+                owners = self.owners(print_of(data[start + at : start + at + WIDTH]))
+                if owners:
+                    found.append((start + at, owners))
+        return found
+
+
+class _Filter:
+    """A blocked Bloom filter of fixed size: each fingerprint sets up to three bits of one word."""
+
+    def __init__(self, words: int) -> None:
+        self.words = array("Q", bytes(words * 8))
+        self.room = words * _PER_WORD
+        self._shift = 64 - (words.bit_length() - 1)
+        self._view = np.frombuffer(self.words, dtype=np.uint64)
+
+    def add(self, print_: int) -> None:
+        self.words[print_ >> self._shift] |= _PATTERNS[print_ >> _TELLS & len(_PATTERNS) - 1]
+
+    def add_all(self, prints: Prints) -> None:
+        np.bitwise_or.at(self._view, self._words_of(prints), self._bits_of(prints))
+
+    def may_hold(self, print_: int) -> bool:
+        bits = _PATTERNS[print_ >> _TELLS & len(_PATTERNS) - 1]
+        return self.words[print_ >> self._shift] & bits == bits
+
+    def candidates(self, prints: Prints) -> list[int]:
+        bits = self._bits_of(prints)
+        found: list[int] = np.flatnonzero((self._view[self._words_of(prints)] & bits) == bits).tolist()
+        return found
+
+    def _words_of(self, prints: Prints) -> NDArray[np.int64]:
+        return (prints >> np.uint64(self._shift)).view(np.int64)
+
+    @staticmethod
+    def _bits_of(prints: Prints) -> Prints:
+        return _PATTERN_OF[((prints >> np.uint64(_TELLS)) & np.uint64(len(_PATTERNS) - 1)).view(np.int64)]
