@@ -15,7 +15,7 @@ from dlp.engine.past import Past
 from dlp.engine.remembered import Remembered, Stored
 from dlp.engine.tracing import Sighting
 from dlp.engine.vault import Known, Vault
-from dlp.engine.work import Work
+from dlp.engine.work import Numbered, Work
 
 BY_MEMORY = "remembered"
 """What a finding says has seen it where the tenant remembers the value from another session."""
@@ -24,22 +24,24 @@ LARGE_BYTES = 64 * 1024
 """From here on a block is looked through apart: what takes longer would be noticed by others."""
 
 
-def look_at(work: Work, unclear: Collection[int], telling: Sequence[Block]) -> list[tuple[int, Part]]:
+def look_at(work: Work, unclear: Collection[int], telling: Sequence[Block]) -> Numbered:
     """Note which parts, with their numbers, are looked at and which are traced; return those to classify."""
     work.parts = work.message.parts
-    to_classify: list[tuple[int, Part]] = []
+    to_classify = Numbered()
     number = 0
     for block in work.message.blocks:
-        numbered = list(enumerate(block.parts, number))
-        number += len(numbered)
+        parts = block.parts
         if id(block) in unclear:
-            to_classify += numbered
+            to_classify.add(number, parts)
         if block in telling:
-            work.traced += numbered
+            work.traced.add(number, parts)
         else:  # a surface hides nothing, but what it says may turn out to be ambiguous
-            work.traced += [(at, part) for at, part in numbered if part.kind is Kind.OPAQUE]
+            for at, part in enumerate(parts, number):
+                if part.kind is Kind.OPAQUE:
+                    work.traced.add(at, (part,))
         if id(block) in unclear or block in telling:
-            work.looked_at += numbered
+            work.looked_at.add(number, parts)
+        number += len(parts)
     return to_classify
 
 
@@ -92,6 +94,8 @@ class Recalled:
 
 def recall(work: Work, past: Past, exposed: Sequence[Known]) -> Recalled:
     """Return what the source declares of the parts, and what the session knows of them."""
+    opaque = any(part.kind is Kind.OPAQUE for _, part in work.traced)
+    encoded = [(number, work.parts[number]) for number in {run.part for run in work.runs}]
     return Recalled(
         list(tracing.field_findings(work.fields, work.looked_at)),
         [
@@ -99,8 +103,8 @@ def recall(work: Work, past: Past, exposed: Sequence[Known]) -> Recalled:
             for parts, runs in stretches(work.traced, work.runs)
             for seen in tracing.sightings(parts, runs, past, exposed)
         ],
-        tracing.unreadable(work.traced, work.runs, past, work.message.endpoint.upstream),
-        any(part.kind is Kind.OPAQUE for _, part in work.traced),
+        opaque or tracing.unreadable(encoded, work.runs, past, work.message.endpoint.upstream),
+        opaque,
         [(number, part) for number, part in work.looked_at if "[" in part.text or "%5" in part.text],
     )
 

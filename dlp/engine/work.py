@@ -1,9 +1,11 @@
 """What is known of one message on its way through the pipeline; each step adds to it."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
+from typing import overload
 
 from dlp.core.finding import Finding
 from dlp.core.label import SANDBOX, DataClass
@@ -39,6 +41,51 @@ class Call:
     within: Within | None = None
 
 
+class Numbered(Sequence[tuple[int, Part]]):
+    """Parts with their numbers in a message, which are made as they are gone through.
+
+    A large message has hundreds of thousands, and is gone through more than once: pairs that were kept would take more
+    memory than what is paired, and the collector of cyclic garbage as long.
+    """
+
+    __slots__ = ("_length", "_runs")
+
+    def __init__(self) -> None:
+        self._runs: list[tuple[int, Sequence[Part]]] = []
+        self._length = 0
+
+    def add(self, first: int, parts: Sequence[Part]) -> None:
+        """Add parts that stand in a row in the message; the first has this number."""
+        if parts:
+            self._runs.append((first, parts))
+            self._length += len(parts)
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return self._length
+
+    def __iter__(self) -> Iterator[tuple[int, Part]]:
+        """Give them in the order in which they were added."""
+        return chain.from_iterable(enumerate(parts, first) for first, parts in self._runs)
+
+    @overload
+    def __getitem__(self, at: int) -> tuple[int, Part]: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[tuple[int, Part]]: ...
+    def __getitem__(self, at: int | slice) -> tuple[int, Part] | list[tuple[int, Part]]:
+        """Return one of them, or some in a row."""
+        if isinstance(at, slice):
+            return [self._one(one) for one in range(*at.indices(self._length))]
+        return self._one(range(self._length)[at])
+
+    def _one(self, at: int) -> tuple[int, Part]:
+        for first, parts in self._runs:
+            if at < len(parts):
+                return first + at, parts[at]
+            at -= len(parts)
+        raise IndexError
+
+
 @dataclass
 class Work:
     """What is known of one message so far; each step adds to it."""
@@ -55,9 +102,9 @@ class Work:
     reading: combining.Reading = combining.NOTHING_NEW
     route: Route = _NOWHERE
     parts: tuple[Part, ...] = ()
-    looked_at: list[tuple[int, Part]] = field(default_factory=list)
+    looked_at: Numbered = field(default_factory=Numbered)
     bracketed: Sequence[tuple[int, Part]] = ()  # those in which something may be shaped like a token
-    traced: list[tuple[int, Part]] = field(default_factory=list)  # those that may hold what the session knows
+    traced: Numbered = field(default_factory=Numbered)  # those that may hold what the session knows
     findings: list[Finding] = field(default_factory=list)
     known: dict[int, Known] = field(default_factory=dict)
     inner: dict[int, str] = field(default_factory=dict)  # by number of the finding: what an encoded run held

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from json.decoder import scanstring
+from json.encoder import encode_basestring, encode_basestring_ascii
 
 from dlp.core.errors import ParseError
 from dlp.core.message import Kind
@@ -20,9 +22,8 @@ _EMPTY = {"{": re.compile(rf"{_WS}\}}"), "[": re.compile(rf"{_WS}\]")}
 _AFTER = {True: re.compile(rf"{_WS}([,}}])"), False: re.compile(rf"{_WS}([,\]])")}
 _BLANK = re.compile(_WS)
 _ESCAPED = re.compile(r"\\(?:u([0-9a-fA-F]{4})(?:(?<=\\u[dD][89abAB]..)\\u([dD][c-fC-F][0-9a-fA-F]{2}))?|(.))")
-_TO_ESCAPE = re.compile(r'["\\\x00-\x1f]')
+_HALF = re.compile(r"[\ud800-\udfff]")
 _SHORT = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
-_LONG = {says: "\\" + written for written, says in _SHORT.items() if written != "/"}
 _LITERAL = re.compile(_NUMBER, re.ASCII)
 
 
@@ -52,7 +53,8 @@ def read_json(text: str, prefix: str, into: Leaves) -> None:
 def scan_json(text: str, at: int, stop: int, prefix: str, into: Leaves) -> int:  # noqa: C901, PLR0912, PLR0915 - one loop
     """Read one JSON value that begins at `at`; return where it ends. Raises as `read_json` does."""
     parts, places = into.parts, into.places
-    add_part, add_place = parts.append, places.append
+    add_part, add_start, add_end = parts.append, places.starts.append, places.ends.append
+    add_codec = places.codecs.append
     # The container we are in: is it an object, the path before its members, the name its items inherit, the keys seen,
     # the next index. Those around it are on the stack; the text as a whole is none of them.
     is_object, base, name, seen, index = False, prefix, "", set[str](), -1
@@ -74,7 +76,9 @@ def scan_json(text: str, at: int, stop: int, prefix: str, into: Leaves) -> int: 
             path = f"{base}/{pointer(key)}" if "~" in key or "/" in key else f"{base}/{key}"
             start = match.start(1)
             add_part(make_part(path, key, key_kind, name))
-            add_place((start - 1, match.end(1) + 1, JSON_STRING))
+            add_start(start - 1)
+            add_end(match.end(1) + 1)
+            add_codec(JSON_STRING)
             inner, group = key, 2
         else:
             string, number, opened, after = match.groups()
@@ -95,10 +99,14 @@ def scan_json(text: str, at: int, stop: int, prefix: str, into: Leaves) -> int: 
                     add_part(text_part(path, string, inner))
                 else:
                     add_part(make_part(path, string, text_kind, inner))
-                add_place((match.start(group) - 1, match.end(group) + 1, JSON_STRING))
+                add_start(match.start(group) - 1)
+                add_end(match.end(group) + 1)
+                add_codec(JSON_STRING)
             elif number is not None:
                 add_part(make_part(path, number, number_kind, inner))
-                add_place((match.start(group + 1), match.end(group + 1), JSON_NUMBER))
+                add_start(match.start(group + 1))
+                add_end(match.end(group + 1))
+                add_codec(JSON_NUMBER)
         else:
             at = match.end(group + 2)
             if len(stack) >= MAX_DEPTH:
@@ -132,7 +140,17 @@ def unescape(raw: str) -> str:
         ParseError: a `\u` escape is half a surrogate pair, which every reader takes differently.
 
     """
-    return "".join(says for _, says in _pieces(raw)) if "\\" in raw else raw
+    if "\\" not in raw:
+        return raw
+    try:
+        says, end = scanstring(raw + '"', 0)  # type: ignore[operator]  # typeshed takes it for a constant
+    except ValueError:
+        says, end = "", -1
+    if end != len(raw) + 1:
+        raise Invalid("json: broken escape")
+    if "\\u" in raw and _HALF.search(says):
+        raise ParseError("json: half a surrogate pair")
+    return says
 
 
 def _pieces(raw: str) -> Iterator[tuple[str, str]]:
@@ -159,7 +177,7 @@ def _pieces(raw: str) -> Iterator[tuple[str, str]]:
 
 
 def _escape(text: str) -> str:
-    return _TO_ESCAPE.sub(lambda match: _LONG.get(match.group()) or f"\\u{ord(match.group()):04x}", text)
+    return encode_basestring(text)[1:-1]
 
 
 def _escape_unencodable(char: str) -> str:
@@ -175,5 +193,13 @@ def _whole(text: str, number: bool) -> str:  # noqa: FBT001 - the shape of a cod
     return text if number and _LITERAL.fullmatch(text) else f'"{_escape(text)}"'
 
 
-JSON_STRING = Codec(encode=_escape, decode=_decode, whole=_whole, pieces=_pieces, fence=1, escape=_escape_unencodable)
+JSON_STRING = Codec(
+    encode=_escape,
+    decode=_decode,
+    whole=_whole,
+    pieces=_pieces,
+    fence=1,
+    escape=_escape_unencodable,
+    usual=(encode_basestring, encode_basestring_ascii),
+)
 JSON_NUMBER = Codec(encode=_escape, decode=_decode, whole=_whole, pieces=None, escape=_escape_unencodable)

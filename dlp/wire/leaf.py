@@ -1,8 +1,10 @@
 """Texts inside a text: how a leaf is written in its format, and how edits go into it."""
 
 import re
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import overload
 
 from dlp.core.edit import Edit, apply_edits
 from dlp.core.errors import ParseError
@@ -20,7 +22,8 @@ class Codec:
     `pieces` cuts what stands between the `fence` code points on either side; None where only writing anew will do.
     `encode` writes a stretch of text, `whole` the leaf with its fence (and as a number, where asked and possible).
     `decode` reads a whole leaf. `escape` writes one code point that the charset lacks. All raise ParseError for what
-    the format cannot say.
+    the format cannot say. `usual` are ways to write a whole leaf, all of which can say any text: one that was written
+    so is written so again.
     """
 
     encode: Callable[[str], str]
@@ -29,6 +32,7 @@ class Codec:
     pieces: Callable[[str], Pieces] | None
     fence: int = 0
     escape: Callable[[str], str] | None = None
+    usual: Sequence[Callable[[str], str]] = ()
 
 
 _new = object.__new__
@@ -65,7 +69,42 @@ def make_part(path: str, text: str, kind: Kind, name: str, *, unstructured: bool
 
 
 type Place = tuple[int, int, Codec]
-"""Where a leaf stands, fence included, half-open; a plain tuple since there are as many as parts."""
+"""Where a leaf stands, fence included, half-open."""
+
+
+class Places(Sequence[Place]):
+    """Places in columns: there are as many as parts, and as tuples they would take half as much memory as those."""
+
+    __slots__ = ("codecs", "ends", "starts")
+
+    def __init__(self) -> None:
+        self.starts, self.ends = array("I"), array("I")
+        self.codecs: list[Codec] = []
+
+    def append(self, place: Place) -> None:
+        """Add a place."""
+        start, end, codec = place
+        self.starts.append(start)
+        self.ends.append(end)
+        self.codecs.append(codec)
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self.codecs)
+
+    def __iter__(self) -> Iterator[Place]:
+        """Give them in order."""
+        return zip(self.starts, self.ends, self.codecs, strict=True)
+
+    @overload
+    def __getitem__(self, at: int) -> Place: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[Place]: ...
+    def __getitem__(self, at: int | slice) -> Place | list[Place]:
+        """Return one, or some in a row."""
+        if isinstance(at, slice):
+            return [self[one] for one in range(*at.indices(len(self)))]
+        return self.starts[at], self.ends[at], self.codecs[at]
 
 
 class Leaves:
@@ -75,7 +114,7 @@ class Leaves:
 
     def __init__(self) -> None:
         self.parts: list[Part] = []
-        self.places: list[Place] = []
+        self.places = Places()
         self.spent = 0  # code points of all paths
 
     def add(self, part: Part, start: int, end: int, codec: Codec) -> None:
@@ -155,6 +194,10 @@ def rewrite_leaf(raw: str, codec: Codec, part: Part, edits: Sequence[Edit], char
     """Return one leaf with its edits made, read back and found to say what it should."""
     text = edited_text(part, edits)
     number = len(edits) == 1 and edits[0].number and edits[0].start == 0 and edits[0].end == len(part.text)
+    if not number and charset == "utf-8":
+        for written in codec.usual:
+            if written(part.text) == raw:
+                return written(text)
     if not number and codec.pieces is not None:
         fence = codec.fence
         inner = raw[fence : len(raw) - fence]

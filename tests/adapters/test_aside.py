@@ -2,7 +2,7 @@ import asyncio
 import gc
 import threading
 import weakref
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from functools import partial
 from typing import Any
 
@@ -110,38 +110,91 @@ def test_after_it_was_closed_nothing_is_begun():
         asyncio.run(main())
 
 
-def test_the_collector_rests_while_large_messages_are_at_hand_and_only_then(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(aside_module, "_AFTER", 0.0)
+NEVER = 1 << 29  # so many passes that there will be none
+
+
+@pytest.fixture
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aside_module, "_AFTER", 0.001)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not holds():
+            await asyncio.sleep(0.005)
+
+
+@pytest.mark.usefixtures("quickly")
+def test_the_collector_goes_through_all_there_is_only_once_large_messages_are_let_go_of():
+    usual = gc.get_threshold()
 
     async def main() -> None:
         aside = Aside()
         with aside.large(MESSAGE):
             with aside.large(MESSAGE):
-                assert not gc.isenabled()
-            await asyncio.sleep(0.01)
-            assert not gc.isenabled()
-        await asyncio.sleep(0.01)
-        assert gc.isenabled()
+                assert gc.get_threshold()[2] > NEVER
+            await asyncio.sleep(0.05)
+            assert gc.get_threshold()[2] > NEVER
+            assert gc.isenabled()  # what is new is gone through all the same
+        assert gc.get_threshold()[2] > NEVER
+        await until(lambda: gc.get_threshold() == usual)
         aside.close()
 
     asyncio.run(main())
 
 
-def test_the_collector_gets_its_chance_however_many_large_messages_come(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(aside_module, "_LONGEST", 0.0)
+@pytest.mark.usefixtures("quickly")
+def test_the_collector_goes_through_all_there_is_now_and_then_however_many_large_messages_come(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(aside_module, "_LONGEST", 0.01)
+
+    async def main() -> None:
+        aside = Aside()
+        passes = gc.get_stats()[2]["collections"]
+        with aside.large(MESSAGE):
+            await until(lambda: gc.get_stats()[2]["collections"] > passes)
+        aside.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.usefixtures("quickly")
+def test_the_collector_works_as_usual_after_the_end():
+    usual = gc.get_threshold()
 
     async def main() -> None:
         aside = Aside()
         with aside.large(MESSAGE):
-            await asyncio.sleep(0.01)
-            assert gc.isenabled()
+            pass
+        aside.close()
+        assert gc.get_threshold() == usual
+        await asyncio.sleep(0.01)
+
+    asyncio.run(main())
+    assert gc.get_threshold() == usual
+
+
+@pytest.mark.usefixtures("quickly")
+def test_what_of_a_large_message_is_still_needed_is_not_taken_apart():
+    kept = [Block(lambda: (Part("", "x"),) * 6000)]
+    assert len(kept[0].parts) == 6000
+
+    async def main() -> None:
+        aside = Aside()
+        with aside.large(Message(Direction.OUTBOUND, Endpoint("", "", ""), (kept[0],))):
+            pass
+        await asyncio.sleep(0.05)
+        assert gc.get_threshold()[2] > NEVER
+        kept.clear()
+        await until(lambda: gc.get_threshold()[2] < NEVER)
         aside.close()
 
     asyncio.run(main())
 
 
-def test_a_large_message_is_let_go_of_once_it_was_judged(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(aside_module, "_AFTER", 0.0)
+@pytest.mark.usefixtures("quickly")
+def test_a_large_message_is_let_go_of_once_it_was_judged():
     given = [Message(Direction.OUTBOUND, Endpoint("", "", ""), (Block(lambda: (Part("", "x"),) * 2000),))]
     assert len(given[0].blocks[0].parts) == 2000
     left = weakref.ref(given[0])
@@ -150,12 +203,10 @@ def test_a_large_message_is_let_go_of_once_it_was_judged(monkeypatch: pytest.Mon
         aside = Aside()
         with aside.large(given.pop()):
             assert left() is not None
-        await asyncio.sleep(0.01)
-        await aside.do(lambda: None, "s1")
+        await until(lambda: left() is None)
         aside.close()
 
     asyncio.run(main())
-    assert left() is None
 
 
 @pytest.mark.parametrize("coding", ["br", "zstd", "gzip, br"])

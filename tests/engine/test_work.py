@@ -1,3 +1,5 @@
+import pytest
+
 from dlp.core.finding import Finding
 from dlp.core.label import DataClass
 from dlp.core.message import Direction, Endpoint, Kind, Message, Part
@@ -5,7 +7,7 @@ from dlp.core.policy import Route
 from dlp.engine.keys import Seal
 from dlp.engine.past import Past
 from dlp.engine.sessions import SessionInfo
-from dlp.engine.work import Call, Work
+from dlp.engine.work import Call, Numbered, Work
 from dlp.stores.memory import MemoryStore
 
 MAIL = "maria.gonzalez@acme.org"
@@ -16,7 +18,8 @@ def work_on(parts: tuple[Part, ...], findings: list[Finding], upstream: str = "h
     past = Past(MemoryStore(), "s1", Seal(b"k" * 32), lambda _: "EMAIL")
     past.refresh()
     message = Message(Direction.OUTBOUND, Endpoint("http", upstream, "POST"), ())
-    looked_at = list(enumerate(parts))
+    looked_at = Numbered()
+    looked_at.add(0, parts)
     return Work(call, message, "e1", 0.0, past, parts=parts, looked_at=looked_at, findings=findings)
 
 
@@ -33,3 +36,21 @@ def test_a_host_is_recorded_as_it_is_only_where_a_destination_names_it():
     work.route = Route("sandbox", "named")
     assert work.upstream == "https://4111111111111111.evil.test:443"
     assert work.outbound
+
+
+def test_numbered_parts_are_a_sequence_of_pairs_in_the_order_in_which_they_were_added():
+    parts = [Part(f"/{at}", str(at)) for at in range(6)]
+    numbered = Numbered()
+    assert not numbered
+    assert list(numbered) == []
+    numbered.add(3, parts[:2])
+    numbered.add(9, ())
+    numbered.add(7, parts[2:])
+    expected = list(zip((3, 4, 7, 8, 9, 10), parts, strict=True))
+    assert list(numbered) == list(numbered) == expected
+    assert len(numbered) == 6
+    assert [numbered[at] for at in range(-6, 6)] == expected * 2
+    assert numbered[1:4] == expected[1:4]
+    assert numbered[::-2] == expected[::-2]
+    with pytest.raises(IndexError):
+        _ = numbered[6]

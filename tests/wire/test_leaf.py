@@ -3,7 +3,7 @@ import pytest
 from dlp.core.edit import Edit
 from dlp.core.errors import ParseError
 from dlp.core.message import Kind, Part
-from dlp.wire.leaf import FIXED, VERBATIM, by_part, make_part, rewrite, rewrite_leaf
+from dlp.wire.leaf import FIXED, VERBATIM, Places, by_part, make_part, rewrite, rewrite_leaf
 from dlp.wire.percent import PERCENT
 
 
@@ -17,6 +17,18 @@ def test_leaves_are_rewritten_where_they_stand():
     places = [(1, 3, VERBATIM), (4, 6, VERBATIM)]
     edits = {1: [Edit(1, 0, 1, "X")], 0: [Edit(0, 1, 1, "-")]}
     assert rewrite("<ab|cd>", parts, places, edits) == "<a-b|Xd>"
+
+
+def test_places_in_columns_are_a_sequence_like_any_other():
+    given = [(0, 2, VERBATIM), (2, 5, FIXED), (7, 8, PERCENT)]
+    places = Places()
+    assert not places
+    for place in given:
+        places.append(place)
+    assert list(places) == list(places) == given
+    assert [places[at] for at in range(-3, 3)] == given * 2
+    assert places[1:] == given[1:]
+    assert places.index(given[1]) == 1
 
 
 def test_what_flows_together_with_an_edit_is_written_anew():
