@@ -1,9 +1,9 @@
 """JSON (RFC 8259) as a text with the offsets of its leaves."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from json.decoder import scanstring
+from json import JSONDecoder
 from json.encoder import encode_basestring, encode_basestring_ascii
 
 from dlp.core.errors import ParseError
@@ -22,6 +22,7 @@ _EMPTY = {"{": re.compile(rf"{_WS}\}}"), "[": re.compile(rf"{_WS}\]")}
 _AFTER = {True: re.compile(rf"{_WS}([,}}])"), False: re.compile(rf"{_WS}([,\]])")}
 _BLANK = re.compile(_WS)
 _ESCAPED = re.compile(r"\\(?:u([0-9a-fA-F]{4})(?:(?<=\\u[dD][89abAB]..)\\u([dD][c-fC-F][0-9a-fA-F]{2}))?|(.))")
+_read_string: Callable[[str, int], tuple[str, int]] = JSONDecoder().parse_string  # type: ignore[attr-defined]  # not told
 _HALF = re.compile(r"[\ud800-\udfff]")
 _SHORT = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _LITERAL = re.compile(_NUMBER, re.ASCII)
@@ -143,9 +144,9 @@ def unescape(raw: str) -> str:
     if "\\" not in raw:
         return raw
     try:
-        says, end = scanstring(raw + '"', 0)  # type: ignore[operator]  # typeshed takes it for a constant
+        says, end = _read_string(raw + '"', 0)
     except ValueError:
-        says, end = "", -1
+        raise Invalid("json: broken escape") from None
     if end != len(raw) + 1:
         raise Invalid("json: broken escape")
     if "\\u" in raw and _HALF.search(says):

@@ -104,6 +104,17 @@ def is_batch(raw: bytes) -> bool:
     return raw[:64].lstrip()[:1] == b"["
 
 
+def may_be_json(text: str) -> bool:
+    """Return whether a text is JSON with no key twice, but for what is nested too deep to tell quickly."""
+    try:
+        _UNREAD.decode(text)
+    except RecursionError:
+        return True
+    except (ValueError, _TwiceError):
+        return False
+    return True
+
+
 def split_batch(raw: bytes) -> Sequence[bytes]:
     """Return the messages of a batch, each as it is written.
 
@@ -196,6 +207,9 @@ def _no_constant(_name: str) -> object:
 
 _ONCE = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant)
 """One for all messages: to make a decoder costs more than to read one."""
+
+_UNREAD = json.JSONDecoder(object_pairs_hook=_once, parse_int=str, parse_constant=_no_constant)
+"""The same, with whole numbers of any length."""
 
 
 def _check(value: Mapping[str, object], known: Id | None) -> None:

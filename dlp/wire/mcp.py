@@ -22,7 +22,7 @@ from dlp.core.message import MCP_METHODS, Block, Kind, Part
 from dlp.core.policy import decoded_path
 from dlp.wire.body import Body, read_body
 from dlp.wire.json_text import JSON_STRING, scan_json
-from dlp.wire.jsonrpc import Id, Rpc, Sort
+from dlp.wire.jsonrpc import Id, Rpc, Sort, may_be_json
 from dlp.wire.leaf import Leaves, Place, by_part, make_part, rewrite
 from dlp.wire.limits import Invalid
 
@@ -270,9 +270,11 @@ class _Pieces:
                 return None, False
             return read_body(content, mime, "", limit=self._limit, prefix=part.path), True
         text = part.text.lstrip()
-        if text[:1] in ("{", "[") and _is_json(part.text):
+        if text[:1] in ("{", "[") and may_be_json(part.text):
             prefix = "" if returned and name == "text" else part.path
-            return read_body(part.text.encode(), "application/json", "", limit=self._limit, prefix=prefix), False
+            body = read_body(part.text.encode(), "application/json", "", limit=self._limit, prefix=prefix)
+            if all(one.kind is not Kind.OPAQUE for one in body.block.parts) or _is_json(part.text):
+                return body, False
         if name == "text" and mime.partition(";")[0].strip().lower() in _STRUCTURED:
             kind = mime.partition(";")[0]
             prefix = "" if returned else part.path

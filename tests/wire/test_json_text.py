@@ -127,3 +127,17 @@ def test_what_the_charset_lacks_is_escaped():
 
 def test_a_pointer_escapes_its_two_characters():
     assert pointer("a/b~c") == "a~1b~0c"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (r'"é \" \n \u0001 😀 bob"', r'"é \" \n \u0001 😀 \"X\""'),
+        (r'"\u00e9 \" \n \u0001 \ud83d\ude00 bob"', r'"\u00e9 \" \n \u0001 \ud83d\ude00 \"X\""'),
+        (r'"\u00e9 é \/ bob"', r'"\u00e9 é \/ \"X\""'),
+    ],
+)
+def test_a_string_is_written_again_in_the_way_it_was_written(before: str, after: str):
+    (part,) = read(before).parts
+    at = part.text.index("bob")
+    assert write(before, Edit(0, at, at + 3, '"X"')) == after

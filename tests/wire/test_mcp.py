@@ -169,3 +169,16 @@ def test_without_edits_a_message_is_its_bytes_and_every_edit_of_nothing_changes_
     written["result"].pop("cacheScope", None)
     params.pop("cacheScope", None)
     assert written["result"] == params
+
+
+@pytest.mark.parametrize("odd", ["9" * 5000, "1e999", '{"a":1}', "[" * 40 + "]" * 40])
+def test_json_in_a_text_is_read_whatever_stands_beside_what_it_says(odd: str):
+    text = rf'{{"mail":"bob\u0040x.org","odd":{odd}}}'
+    assert values(body({"id": 1, "result": {"content": [{"type": "text", "text": text}]}}))["/mail"] == ["bob@x.org"]
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a":1,"a":2}', "[1", "{}x", "[01]", "[NaN]", "[" * 5000 + "]" * 5000, '["\\ud800"]']
+)
+def test_what_readers_of_json_differ_on_is_looked_at_as_a_text(text: str):
+    assert values(body({"id": 1, "result": {"content": [{"type": "text", "text": text}]}}))["/content/0/text"] == [text]
