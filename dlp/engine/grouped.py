@@ -9,6 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+import numpy as np
+
+from dlp.engine.stretches import LARGE, pieces
+
 _TOKEN = re.compile(r"[A-Za-z0-9]+")
 _ACCOUNTED = re.compile(
     r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?|\d\d:\d\d(?::\d\d)?"
@@ -27,6 +31,10 @@ _KINDS = bytes(
     else ord(" ")
     for byte in range(256)
 )
+_CODES = bytes(
+    0 if kind == " " else 1 if kind == "0" else 6 if kind == "a" else 10 for kind in map(chr, _KINDS)
+)  # a figure, or a letter and of which kind, as bits
+_AROUND = _LONGEST + 1  # bytes that a group may go on behind a piece of a text, and one more
 _CHANGES = (b"0a", b"a0", b"0A", b"A0", b"aA", b"AAa")
 """What each group that is neither a word nor a number holds one of: figures beside letters, capitals within words."""
 
@@ -45,12 +53,32 @@ def worded(run: str) -> bool:
 
 def may_be_grouped(data: bytes) -> bool:
     """Return whether a text, here as UTF-8, has enough groups that are neither words nor numbers."""
-    kinds = data.translate(_KINDS).replace(b" 00T00 ", b" ").replace(b" 00T ", b" ").replace(b"T", b"A")  # times
-    if not any(change in kinds for change in _CHANGES):  # as in most texts
-        return False
-    tokens = set(data.translate(_ONLY_ALNUM).split())
+    if len(data) >= LARGE:
+        tokens = _mixed(data)
+    else:
+        kinds = data.translate(_KINDS).replace(b" 00T00 ", b" ").replace(b" 00T ", b" ").replace(b"T", b"A")  # times
+        if not any(change in kinds for change in _CHANGES):  # as in most texts
+            return False
+        tokens = set(data.translate(_ONLY_ALNUM).split())
     odd = [len(token) for token in tokens if not token.isdigit() and not _is_plain(token)]
     return sum(odd) >= _LEAST_ODD and (len(odd) >= _SEVERAL or min(odd) >= _EACH)
+
+
+def _mixed(data: bytes) -> set[bytes]:
+    """Return the groups of a large text that hold one of the changes; the rest of it is not even split."""
+    found = set[bytes]()
+    for start, codes in pieces(data, _CODES, _AROUND):
+        figure, letter, small, capital = (codes >> n for n in range(4))
+        pairs = (figure[:-1] & letter[1:]) | (letter[:-1] & figure[1:]) | (small[:-1] & capital[1:])
+        pairs[:-1] |= capital[:-2] & capital[1:-1] & small[2:]
+        places = np.flatnonzero(pairs & 1)
+        if len(places):
+            between = np.flatnonzero(codes == 0)
+            after = np.unique(np.searchsorted(between, places))
+            starts = [int(between[at - 1]) + 1 if at else 0 for at in after.tolist()]
+            ends = [int(between[at]) if at < len(between) else len(codes) for at in after.tolist()]
+            found |= {data[start + one : start + other] for one, other in zip(starts, ends, strict=True)}
+    return found
 
 
 def _is_plain(token: bytes) -> bool:

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from dlp.core.message import Kind, Part
 from dlp.engine.grouped import grouped, may_be_grouped, worded
-from dlp.engine.stretches import stretches, within
+from dlp.engine.stretches import rows, stretches, within
 
 _RUN = re.compile(r"[A-Za-z0-9]{22,}")
 _TOKEN = re.compile(r"[!#-~]{20,}")
@@ -44,12 +44,16 @@ _LIST_IN_BYTES = re.compile(
 
 def may_be_sealed(surface: bytes) -> bool:
     """Return whether a surface may hold something that nobody could read; True costs a closer look."""
+    seen = rows(surface, _ROWS, _ENOUGH)
     return (
-        any(_dense(token.decode()) for token in _long_ones(surface))
-        or (_OF_LIST in surface.translate(_IN_LIST) and _LIST_IN_BYTES.search(surface) is not None)
-        or (_OF_GROUPS in surface.translate(_IN_GROUPS) and _GROUPS_IN_BYTES.search(surface) is not None)
-        or any(_is_64(match) for match in _lines(surface))
-        or any(_is_45(match.decode()) for each in _capitals(surface) for match in _CAPITALS_IN_BYTES.findall(each))
+        (seen & 1 and any(_dense(token.decode()) for token in _long_ones(surface)))
+        or (seen & 2 and _OF_LIST in surface.translate(_IN_LIST) and _LIST_IN_BYTES.search(surface) is not None)
+        or (seen & 4 and _OF_GROUPS in surface.translate(_IN_GROUPS) and _GROUPS_IN_BYTES.search(surface) is not None)
+        or (seen & 8 and any(_is_64(match) for match in _lines(surface)))
+        or (
+            seen & 16
+            and any(_is_45(match.decode()) for each in _capitals(surface) for match in _CAPITALS_IN_BYTES.findall(each))
+        )
         or (_may_be_85(surface) and any(_in_85(surface.decode("utf-8", "replace"))))
         or (may_be_grouped(surface) and any(grouped(surface.decode("utf-8", "replace"))))
         or (not surface.isascii() and any(_noise(surface.decode("utf-8", "replace"))))
@@ -87,6 +91,16 @@ _OF_CAPITALS, _CAPITALS_FROM = within(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*
 _IN_LINES = within(_ALNUM + b"+/= \t\r\n")
 _FIGURES = b"0123456789"
 _LONG = 20
+_ROWS = bytes(
+    _SIGNS[byte]
+    | (_IN_LIST[byte] == _OF_LIST[0]) << 1
+    | (_IN_GROUPS[byte] == _OF_GROUPS[0]) << 2
+    | _IN_LINES[byte] << 3
+    | _OF_CAPITALS[byte] << 4
+    for byte in range(256)
+)
+_ENOUGH = (_LONG, len(_OF_LIST), len(_OF_GROUPS), _BASE64_FROM + 1, _CAPITALS_FROM)
+"""What each of the first five looks through, and how much of it in a row it wants: a large text is asked together."""
 
 
 def _dense(token: str) -> bool:

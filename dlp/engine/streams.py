@@ -119,7 +119,7 @@ class Batch:
             for edit in made:
                 for unit, cut in _cut(joined, edit):
                     by_unit.setdefault(unit, []).append(cut)
-            ends[joined.path] = apply_edits(joined.text, made)[-_CARRY:]
+            ends[joined.path] = (apply_edits(joined.text, made) if made else joined.text)[-_CARRY:]
         return b"".join(unit.write(by_unit.get(n, ())) for n, unit in enumerate(self._units)), ends
 
 
@@ -235,7 +235,8 @@ class Stream:
                 joined.pieces.append(_Piece(n, number, start, len(joined.text)))
         given = (*plain, *(replace(firsts[joined.number], text=joined.text) for joined in texts.values()))
         readable = all(part.kind is not Kind.OPAQUE for part in given)  # else a surface would not be all there is
-        surface = "\n".join(part.text for part in given).encode("utf-8", "surrogatepass") if readable else None
+        said = given[0].text if len(given) == 1 else "\n".join(part.text for part in given)
+        surface = said.encode("utf-8", "surrogatepass") if readable else None
         raw = b"".join(unit.raw for unit in units)
         return Batch(units, (Block(lambda: given, surface=surface, raw=raw),), list(texts.values()), origins)
 
@@ -252,10 +253,14 @@ class _Alone(Batch):
     def write(self, edits: Sequence[Edit]) -> tuple[bytes, dict[str, str]]:
         """Return what goes on, and how its texts end."""
         ends = {
-            path: apply_edits(one.text, [edit for edit in edits if edit.part == one.number])[-_CARRY:]
+            path: (apply_edits(one.text, made) if (made := _of_part(edits, one.number)) else one.text)[-_CARRY:]
             for path, one in self._ends.items()
         }
         return self._units[0].write(edits), ends
+
+
+def _of_part(edits: Sequence[Edit], part: int) -> list[Edit]:
+    return [edit for edit in edits if edit.part == part]
 
 
 def _whole(path: str, unit: int, part: int, text: str) -> _Joined:

@@ -15,7 +15,7 @@ from dlp.core.errors import ParseError
 from dlp.core.message import Block, Kind, Part
 from dlp.wire.leaf import by_part
 
-SIZE = 256 * 1024
+SIZE = 512 * 1024
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _SHORT = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
@@ -45,27 +45,30 @@ class Reader:
     def __init__(self, *, text: bool = True) -> None:
         """Take whether it may be text at all: what is compressed is not."""
         self._text = text
-        self._buffer = bytearray()
+        self._pieces: list[bytes] = []
+        self._size = 0
         self._decoder = codecs.getincrementaldecoder("utf-8")()
 
     def feed(self, data: bytes) -> list[Window]:
         """Return the windows that are full with these bytes."""
-        self._buffer += data
-        return self._cut() if len(self._buffer) >= SIZE else []
+        self._pieces.append(data)
+        self._size += len(data)
+        return self._cut() if self._size >= SIZE else []
 
     def finish(self) -> list[Window]:
         """Return what is left."""
         return self._cut(end=True)
 
     def _cut(self, *, end: bool = False) -> list[Window]:
-        raw = bytes(self._buffer)
-        self._buffer.clear()
+        raw = b"".join(self._pieces)
+        self._pieces, self._size = [], 0
         if not raw:
             return []
         blocks = None
         if self._text:
             try:
-                blocks = _text_blocks(self._decoder.decode(raw, final=end))
+                simple = raw.isascii() and not self._decoder.getstate()[0]
+                blocks = _text_blocks(raw.decode() if simple else self._decoder.decode(raw, final=end), raw)
             except UnicodeDecodeError:
                 self._decoder.reset()
                 self._text = False  # for good: what is text from here on may be part of what is not
@@ -75,7 +78,8 @@ class Reader:
         return [Window(raw, blocks)]
 
 
-def _text_blocks(text: str) -> tuple[Block, ...] | None:
+def _text_blocks(text: str, raw: bytes) -> tuple[Block, ...] | None:
+    """Return what a window says, None where it is no text; `raw` is it as it came."""
     if "\0" in text:
         return None
     said = [text]
@@ -83,11 +87,18 @@ def _text_blocks(text: str) -> tuple[Block, ...] | None:
         said.append(_ESCAPE.sub(_unescaped, text))
     if "&" in text:
         said.append(html.unescape(text))
-    return tuple(_block(number, each) for number, each in enumerate(said))
+    surfaces = (
+        raw if text.isascii() and len(text) == len(raw) else text.encode(),
+        *(_encoded(each) for each in said[1:]),
+    )
+    return tuple(_block(number, each, surfaces[number]) for number, each in enumerate(said))
 
 
-def _block(number: int, text: str) -> Block:
-    surface = text.encode("utf-8", "surrogatepass")
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _block(number: int, text: str, surface: bytes) -> Block:
     path = f"/{number}" if number else ""
     return Block(lambda: (Part(path, text, unstructured=True, ambiguous=True),), surface=surface, raw=surface[:64])
 

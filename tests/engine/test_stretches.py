@@ -3,7 +3,8 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlp.engine.stretches import stretches, within
+from dlp.engine.grouped import may_be_grouped
+from dlp.engine.stretches import LARGE, PIECE, rows, stretches, within
 
 TABLE = within(b"abcXY09+/")
 
@@ -20,3 +21,33 @@ def test_a_text_that_is_one_stretch_and_a_long_one_with_none():
     assert stretches(b"a" * 5000, TABLE, 20) == [b"a" * 5000]
     assert stretches(b"dab" * 5000, TABLE, 3) == []
     assert stretches(b"", TABLE, 1) == []
+
+
+KINDS = (b"abcXY09+/", b" 0123456789", b"XY")
+TABLE_OF_KINDS = bytes(sum((byte in kind) << n for n, kind in enumerate(KINDS)) for byte in range(256))
+
+
+@given(
+    st.lists(st.sampled_from([b"ab ", b"X", b" ", b"c09+/" * 5, b"-", b"XY" * 20, b"7 7 7", b"d"])).map(b"".join),
+    st.tuples(*[st.integers(1, 40)] * 3),
+    st.sampled_from([0, LARGE, PIECE - 10]),
+)
+def test_what_stands_in_a_row_is_told_of_each_kind(data: bytes, least: tuple[int, int, int], before: int):
+    data = b"." * before + data
+    expected = sum(
+        (re.search(rb"[%s]{%d}" % (re.escape(kind), enough), data) is not None) << n
+        for n, (kind, enough) in enumerate(zip(KINDS, least, strict=True))
+    )
+    assert rows(data, TABLE_OF_KINDS, least) == (expected if len(data) >= LARGE else 7)
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["word ", "Word", "WORD ", "aB", "ABc ", "12:30T ", "00T00 ", "x1", "2026 ", "Zx9Q8", "é", " - "]
+        )
+    ).map("".join),
+    st.sampled_from([". " * LARGE, ". " * (PIECE // 2 - 3)]),
+)
+def test_groups_are_told_of_a_large_text_as_of_a_short_one(said: str, before: str):
+    assert may_be_grouped((before + said).encode()) == may_be_grouped(said.encode())
