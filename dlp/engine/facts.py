@@ -172,13 +172,14 @@ def _date(year: str, month: str, day: str) -> str:
 
 
 _LONGEST_DATE = 64
+_MAY_BE_DATE = re.compile(r"[^\d@]*\d[^@]*")
 _TIME = re.compile(r"[T ]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?")
 
 
 @functools.lru_cache(maxsize=64)
 def date_of(value: str) -> tuple[str, ...]:
     """Return the date that a value is, in each way it can be read, also without its century; () where it is none."""
-    if len(value) > _LONGEST_DATE or not any(map(str.isdigit, value)):
+    if len(value) > _LONGEST_DATE or not _MAY_BE_DATE.fullmatch(value):
         return ()
     day = _TIME.sub("", value.strip(), count=1)
     said = {date for start, end, date in dates_in(day) if start == 0 and end == len(day)}

@@ -7,7 +7,8 @@ replaced rather than moved.
 
 from array import array
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from itertools import batched
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,7 @@ _TELLS, _TELLS_BITS = 24, 12  # which bits of a fingerprint choose those in a wo
 _FIRST_WORDS = 1 << 8
 _PER_WORD = 4  # fingerprints for each word of 64 bits: one look in a few hundred passes by chance
 _MOST_IN_RUN = 1024
+_MOST_NEW, _FEW_KEYS = 1024, 16
 _AT_ONCE = 1 << 14  # positions: what is worked out of them stays in the processor's cache
 
 
@@ -41,6 +43,7 @@ def _patterns() -> list[int]:
 
 
 _PATTERNS = _patterns()
+_LAST_PATTERN = len(_PATTERNS) - 1
 _PATTERN_OF = np.array(_PATTERNS, dtype=np.uint64)
 
 
@@ -53,9 +56,9 @@ def packed(text: str) -> bytes:
     return signs
 
 
-def print_of(gram: bytes) -> int:
-    """Return the fingerprint of a gram, given `packed`."""
-    mixed = int.from_bytes(gram, "little") * _ONE & _MASK
+def print_of(gram: str) -> int:
+    """Return the fingerprint of a gram."""
+    mixed = int.from_bytes(gram.encode() if gram.isascii() else packed(gram), "little") * _ONE & _MASK
     return (mixed ^ mixed >> _MIX) * _OTHER & _MASK
 
 
@@ -82,11 +85,15 @@ def prints_of_words(words: Collection[str]) -> Prints:
 
 
 class Fingerprints:
-    """Fingerprints and whose they are: eight bytes each, two more for the filter, and a tenth for growth."""
+    """Fingerprints and whose they are: eight bytes each, two more for the filter, and a tenth for growth.
+
+    The newest are kept apart, in a dictionary, until there are enough of them to be put in order at little cost each.
+    """
 
     def __init__(self) -> None:
         self._count = 0
         self._filter = _Filter(_FIRST_WORDS)
+        self._new: dict[int, list[int]] = {}
         self._runs: tuple[list[int], list[array[int]]] = ([0], [array("Q")])  # where each begins; sorted, in order
 
     def __len__(self) -> int:
@@ -95,53 +102,82 @@ class Fingerprints:
 
     def add(self, print_: int, owner: int) -> None:
         """Take up that `print_` is one of value number `owner`'s."""
-        key = print_ & _KEPT | owner
-        begins, runs = self._runs
-        number = bisect_right(begins, key) - 1
-        run = runs[number][:]  # a copy: somebody may be reading
-        insort(run, key)
-        runs[number] = run
+        self._new.setdefault(print_ & _KEPT, []).append(owner)
         self._count += 1
-        if len(run) > _MOST_IN_RUN:
-            half = len(run) // 2
-            self._runs = (
-                [*begins[: number + 1], run[half], *begins[number + 1 :]],
-                [*runs[:number], run[:half], run[half:], *runs[number + 1 :]],
-            )
-        if self._count > self._filter.room:
-            grown = _Filter(len(self._filter.words) * 4)
-            for each in self._runs[1]:
-                grown.add_all(np.frombuffer(each, dtype=np.uint64))
-            self._filter = grown
-        else:
+        if self._count <= self._filter.room:
             self._filter.add(print_)
+        else:
+            self._grow()
+        if len(self._new) >= _MOST_NEW:
+            self._put_in_order()
 
-    def owners(self, print_: int) -> list[int]:
-        """Return the numbers of the values that have this fingerprint, in order."""
-        if not self._filter.may_hold(print_):
+    def _grow(self) -> None:
+        grown = _Filter(len(self._filter.words) * 4)
+        for some in batched((*self._runs[1], array("Q", self._new)), _AT_ONCE // _MOST_IN_RUN, strict=False):
+            grown.add_all(np.frombuffer(b"".join(some), dtype=np.uint64))
+        self._filter = grown
+
+    def _put_in_order(self) -> None:
+        """Put the newest among the others: into new runs, since somebody may be reading the old ones."""
+        keys = array("Q", sorted(first | owner for first, owners in self._new.items() for owner in owners))
+        begins, runs = list(self._runs[0]), list(self._runs[1])
+        while keys:  # from the last run to the first, so that a run's number stays what it is
+            number = bisect_right(begins, keys[-1]) - 1
+            among = bisect_left(keys, begins[number])
+            run = _merged(runs[number], keys[among:])
+            starts = range(0, len(run), _MOST_IN_RUN)
+            runs[number : number + 1] = [run[start : start + _MOST_IN_RUN] for start in starts]
+            begins[number + 1 : number + 1] = [run[start] for start in starts[1:]]
+            del keys[among:]
+        self._runs = begins, runs
+        self._new = {}
+
+    def owners(self, print_: int) -> Sequence[int]:
+        """Return the numbers of the values that have this fingerprint, the newest last."""
+        first, new = print_ & _KEPT, self._new  # before the runs: what is newest will be there next
+        found = [key - first for some in self._ordered(print_) for key in some]
+        newest = new.get(first, ())
+        return found + [owner for owner in newest if owner not in found] if found else newest
+
+    def sharing(self, print_: int) -> int:
+        """Return how many values have this fingerprint; for the one thread that adds."""
+        return sum([len(some) for some in self._ordered(print_)]) + len(self._new.get(print_ & _KEPT, ()))
+
+    def _ordered(self, print_: int) -> list[array[int]]:
+        """Return the stretches of the runs that have this fingerprint."""
+        begins, runs = self._runs
+        look, bits = self._filter, _PATTERNS[print_ >> _TELLS & _LAST_PATTERN]
+        if not runs[0] or look.words[print_ >> look.shift] & bits != bits:
             return []
         first, last = print_ & _KEPT, print_ & _KEPT | (MOST_OWNERS - 1)
-        begins, runs = self._runs
-        found: list[int] = []
-        for number in range(max(bisect_right(begins, first) - 1, 0), bisect_right(begins, last)):
-            run = runs[number]
-            found += [key - first for key in run[bisect_left(run, first) : bisect_right(run, last)]]
-        return found
+        numbers = range(max(bisect_right(begins, first) - 1, 0), bisect_right(begins, last))
+        return [runs[number][bisect_left(runs[number], first) : bisect_right(runs[number], last)] for number in numbers]
 
     def candidates(self, prints: Prints) -> list[int]:
         """Return at which positions there may be one that is known: all of them, and few others."""
         return self._filter.candidates(prints)
 
-    def found_in(self, text: str) -> list[tuple[int, list[int]]]:
+    def found_in(self, text: str) -> list[tuple[int, Sequence[int]]]:
         """Return the positions of a text at which a known gram begins, each with the numbers of its values."""
-        data, found = packed(text), list[tuple[int, list[int]]]()
+        data, found = packed(text), list[tuple[int, Sequence[int]]]()
         look = self._filter
         for start in range(0, len(data) - WIDTH + 1, _AT_ONCE):
-            for at in look.candidates(prints_in(data[start : start + _AT_ONCE + WIDTH - 1])):
-                owners = self.owners(print_of(data[start + at : start + at + WIDTH]))
+            prints = prints_in(data[start : start + _AT_ONCE + WIDTH - 1])
+            for at in look.candidates(prints):
+                owners = self.owners(int(prints[at]))
                 if owners:
                     found.append((start + at, owners))
         return found
+
+
+def _merged(run: array[int], keys: array[int]) -> array[int]:
+    """Return a new run of both; of few keys it costs least to put in one by one."""
+    if len(keys) > _FEW_KEYS:
+        return array("Q", sorted(run + keys))
+    made = run[:]
+    for key in keys:
+        insort(made, key)
+    return made
 
 
 class _Filter:
@@ -150,18 +186,14 @@ class _Filter:
     def __init__(self, words: int) -> None:
         self.words = array("Q", bytes(words * 8))
         self.room = words * _PER_WORD
-        self._shift = 64 - (words.bit_length() - 1)
+        self.shift = 64 - (words.bit_length() - 1)
         self._view = np.frombuffer(self.words, dtype=np.uint64)
 
     def add(self, print_: int) -> None:
-        self.words[print_ >> self._shift] |= _PATTERNS[print_ >> _TELLS & len(_PATTERNS) - 1]
+        self.words[print_ >> self.shift] |= _PATTERNS[print_ >> _TELLS & _LAST_PATTERN]
 
     def add_all(self, prints: Prints) -> None:
         np.bitwise_or.at(self._view, self._words_of(prints), self._bits_of(prints))
-
-    def may_hold(self, print_: int) -> bool:
-        bits = _PATTERNS[print_ >> _TELLS & len(_PATTERNS) - 1]
-        return self.words[print_ >> self._shift] & bits == bits
 
     def candidates(self, prints: Prints) -> list[int]:
         bits = self._bits_of(prints)
@@ -169,8 +201,8 @@ class _Filter:
         return found
 
     def _words_of(self, prints: Prints) -> NDArray[np.int64]:
-        return (prints >> np.uint64(self._shift)).view(np.int64)
+        return (prints >> np.uint64(self.shift)).view(np.int64)
 
     @staticmethod
     def _bits_of(prints: Prints) -> Prints:
-        return _PATTERN_OF[((prints >> np.uint64(_TELLS)) & np.uint64(len(_PATTERNS) - 1)).view(np.int64)]
+        return _PATTERN_OF[((prints >> np.uint64(_TELLS)) & np.uint64(_LAST_PATTERN)).view(np.int64)]

@@ -16,7 +16,7 @@ from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from dlp.engine import facts
-from dlp.engine.fingerprints import MOST_OWNERS, Fingerprints, packed, print_of, print_of_word, prints_of_words
+from dlp.engine.fingerprints import MOST_OWNERS, Fingerprints, print_of, print_of_word, prints_of_words
 from dlp.engine.folding import places, rot13, skeleton, spaced
 from dlp.engine.forms import ANYWHERE, OVERLAP, PART, SHORTEST, Form, forms
 from dlp.engine.matching import COMMON, Index, fold, stands_alone, whole_only
@@ -132,48 +132,50 @@ class Lookup:
         self._dates += len(dates)
 
     def _put_forms(self, folded: str, owner: int) -> None:
-        entries, by = self._entries(owner), set[str]()
-        for entry in entries:
-            if entry.is_part and len(entry.text) >= ANYWHERE:
-                self._put_part(entry.text, owner, by, ends=folded.endswith(entry.text))
-        for entry in entries:
+        by, longer = set[str](), list[_Entry]()
+        for entry in _entries(self._values[owner].text, every=owner < _ALL_FORMS):
             if len(entry.text) < ANYWHERE:
                 self._put_word(entry, owner, by)
-            elif not entry.is_part and not self._put(entry.text, owner, by) and entry.form is None and not entry.turned:
+            elif entry.is_part:
+                self._put_part(entry.text, owner, by, ends=folded.endswith(entry.text))
+            else:
+                longer.append(entry)
+        for text, form, turned in longer:
+            if not self._put(text, owner, by) and form is None and not turned:
                 self.crowded.append(self._values[owner])
-
-    def _entries(self, owner: int) -> tuple[_Entry, ...]:
-        """Return the forms of a value: itself, and as far as they are looked for, the others."""
-        found = self._met.get(owner)
-        if found is None:
-            if len(self._met) >= _REMEMBERED:
-                self._met.clear()
-            found = self._met[owner] = tuple(_entries(self._values[owner].text, every=owner < _ALL_FORMS))
-        return found
 
     def _put(self, text: str, owner: int, by: set[str]) -> bool:
         """Have a form found by a gram that the value is found by already, or by the one that fewest share."""
-        grams = [text[at : at + ANYWHERE] for at in range(len(text) - ANYWHERE + 1)]
-        if not by.isdisjoint(grams):
+        if text[:ANYWHERE] in by or text[-ANYWHERE:] in by:
             return True
-        best, least = "", _MOST_SHARING
-        for gram in grams:
-            sharing = self._sharing(gram)
+        best, chosen, least = "", 0, _MOST_SHARING
+        for at in range(len(text) - ANYWHERE + 1):
+            gram = text[at : at + ANYWHERE]
+            print_ = print_of(gram)
+            sharing = self._prints.sharing(print_)
             if sharing < least:
-                best, least = gram, sharing
+                best, chosen, least = gram, print_, sharing
                 if not sharing:
                     break
         if best:
-            self._add(best, owner, by)
+            by.add(best)
+            self._prints.add(chosen, owner)
         return bool(best)
 
     def _put_part(self, text: str, owner: int, by: set[str], *, ends: bool) -> None:
         """Have a part found by a gram that does not depend on others, so that all who have it in common are found."""
         gram = text[-ANYWHERE:] if ends else text[:ANYWHERE]
-        if self._sharing(gram) >= _FEW_SHARING:
+        if gram in by:
+            return
+        print_ = print_of(gram)
+        sharing = self._prints.sharing(print_)
+        if sharing >= _FEW_SHARING:
             gram = _usual(text)
-        if gram not in by and self._sharing(gram) < _MOST_SHARING:
-            self._add(gram, owner, by)
+            print_ = print_of(gram)
+            sharing = self._prints.sharing(print_)
+        if gram not in by and sharing < _MOST_SHARING:
+            by.add(gram)
+            self._prints.add(print_, owner)
 
     def _put_word(self, entry: _Entry, owner: int, by: set[str]) -> None:
         word = _JOINED + entry.text if entry.joined else entry.text
@@ -183,16 +185,19 @@ class Lookup:
             few = self._cued if entry.form is not None and entry.form.cued else self._short
             if len(few) <= _FEW:
                 few.add(word)
-        if word not in by and not (entry.is_part and len(self._prints.owners(print_of_word(word))) >= _MOST_SHARING):
+        print_ = print_of_word(word)
+        if word not in by and not (entry.is_part and self._prints.sharing(print_) >= _MOST_SHARING):
             by.add(word)
-            self._prints.add(print_of_word(word), owner)
+            self._prints.add(print_, owner)
 
-    def _add(self, gram: str, owner: int, by: set[str]) -> None:
-        by.add(gram)
-        self._prints.add(_print_of(gram), owner)
-
-    def _sharing(self, gram: str) -> int:
-        return len(self._prints.owners(_print_of(gram)))
+    def _entries(self, owner: int) -> tuple[_Entry, ...]:
+        """Return the forms of a value: itself, and as far as they are looked for, the others."""
+        found = self._met.get(owner)
+        if found is None:
+            if len(self._met) >= _REMEMBERED:
+                self._met.clear()
+            found = self._met[owner] = tuple(_entries(self._values[owner].text, every=owner < _ALL_FORMS))
+        return found
 
     # --- whole parts --------------------------------------------------------------------------------------------------
 
@@ -308,7 +313,7 @@ class Lookup:
         for start, end, word, owners in self._taken_apart(line, words):
             yield from self._short_at(text, at, start, end, word, owners)
 
-    def _known_words(self, words: Sequence[str]) -> Iterator[tuple[str, list[int]]]:
+    def _known_words(self, words: Sequence[str]) -> Iterator[tuple[str, Sequence[int]]]:
         """Give those of these words that values are found by, each with the values' numbers."""
         if len(words) > _FEW_WORDS:
             words = [words[number] for number in self._prints.candidates(prints_of_words(words))]
@@ -316,7 +321,7 @@ class Lookup:
             if owners := self._prints.owners(print_of_word(word)):
                 yield word, owners
 
-    def _taken_apart(self, line: str, words: Sequence[str]) -> Iterator[tuple[int, int, str, list[int]]]:
+    def _taken_apart(self, line: str, words: Sequence[str]) -> Iterator[tuple[int, int, str, Sequence[int]]]:
         """Give the short forms that stand there in two pieces, or character by character, and whose they are."""
         if self._short and len(self._short) <= _FEW:
             for one, other in pairwise(words):
@@ -484,16 +489,12 @@ def _prints_of_part(part: _Entry) -> set[int]:
     text = part.text
     if len(text) < ANYWHERE:
         return {print_of_word(_JOINED + text if part.joined else text)}
-    return {_print_of(text[:ANYWHERE]), _print_of(text[-ANYWHERE:]), _print_of(_usual(text))}
+    return {print_of(text[:ANYWHERE]), print_of(text[-ANYWHERE:]), print_of(_usual(text))}
 
 
 def _usual(text: str) -> str:
     """Return the gram of a text that is chosen where many share its first."""
-    return min((text[at : at + ANYWHERE] for at in range(len(text) - ANYWHERE + 1)), key=_print_of)
-
-
-def _print_of(gram: str) -> int:
-    return print_of(packed(gram))
+    return min((text[at : at + ANYWHERE] for at in range(len(text) - ANYWHERE + 1)), key=print_of)
 
 
 def _judged(text: str, at: Sequence[int], begin: int, entry: _Entry, known: Known) -> Iterator[Match]:
