@@ -42,11 +42,13 @@ _KEYS = (
     "pool",
     "bind_session",
     "mcp",
+    "stand_in_domain",
 )
 _SIZES = {"B": 1, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 _DURATIONS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _AMOUNT = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?) ?([A-Za-z]+)")
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
+_DOMAIN = re.compile(r"[a-z0-9.-]{1,200}\.[a-z]{2,63}")
 _SERVER = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _SERVER_URL = re.compile(r"https?://[^\s/?#@]+(?:/[^\s?#]*)?")
 _LARGEST_PORT = 65_535
@@ -107,7 +109,8 @@ class Settings:
 
     `hosts` are names that the proxy resolves itself. `bind_session`, where it is not "", is the one session whose
     listener this is: no credentials are asked for. `pool` is the number of classifier processes. `mcp` is where the
-    gateway to `servers` listens, None where nobody asked for one.
+    gateway to `servers` listens, None where nobody asked for one. `stand_in_domain` is where tokens are addresses at
+    that have to look like one.
     """
 
     path: Path
@@ -125,6 +128,7 @@ class Settings:
     bind_session: str = ""
     mcp: Address | None = None
     servers: Mapping[str, McpServer] = field(default_factory=dict)
+    stand_in_domain: str = "stand-in.example.com"  # reserved (RFC 2606): nobody gets what is sent there
 
 
 def load_settings(path: Path, *, read: Callable[[Path], bytes] = Path.read_bytes) -> Settings:
@@ -158,6 +162,7 @@ def _settings(path: Path, root: Node) -> Settings:
         "workers": ("workers", lambda node: _count(node, "workers", 1)),
         "pool": ("pool", lambda node: _count(node, "pool", _MOST_PROCESSES)),
         "bind_session": ("bind_session", lambda node: expect_text(node, "bind_session")),
+        "stand_in_domain": ("stand_in_domain", _domain),
     }
     for key, (name, reader) in readers.items():
         if key in keys:
@@ -170,6 +175,13 @@ def _settings(path: Path, root: Node) -> Settings:
         state=here / (expect_text(keys["state"], "state") if "state" in keys else "state"),
         **given,  # type: ignore[arg-type]  # each reader returns what its field holds
     )
+
+
+def _domain(node: Node) -> str:
+    name = expect_text(node, "stand_in_domain")
+    if not (_HOST.fullmatch(name) and _DOMAIN.fullmatch(name)):
+        fail(node, "stand_in_domain: expected a domain of your own in small letters, such as stand-in.acme.example")
+    return name
 
 
 def _count(node: Node, what: str, most: int) -> int:

@@ -38,6 +38,7 @@ durability: power
 workers: 1
 pool: 2
 bind_session: demo
+stand_in_domain: stand-in.acme.example
 """)
     assert given == Settings(
         path=HERE,
@@ -57,6 +58,7 @@ bind_session: demo
         workers=1,
         pool=2,
         bind_session="demo",
+        stand_in_domain="stand-in.acme.example",
     )
 
 
@@ -83,6 +85,9 @@ def test_a_plugins_settings_stay_out_of_reprs():
         ("listen: {https: x}", "2:10", "unknown key https; did you mean http"),
         ("hosts: {API.test: 127.0.0.1}", "2:9", "expected a host name"),
         ("hosts: {api.test: elsewhere.test}", "2:19", "hosts: api.test: expected an address"),
+        ("stand_in_domain: 10.0.0.7", "2:18", "expected a domain of your own"),
+        ("stand_in_domain: localhost", "2:18", "expected a domain of your own"),
+        ("stand_in_domain: a@acme.example", "2:18", "expected a domain of your own"),
         ("ner: true", "2:6", "ner: expected a text, got a boolean"),
         ("durability: disk", "2:13", "known: power, process"),
         ("workers: 2", "2:10", "workers: expected 1, got 2"),

@@ -5,8 +5,6 @@ that only ever adds to it: pins, the shapes that a tool's schema admits, what an
 can read. So whoever pretends to speak MCP gains nothing.
 """
 
-import functools
-import json
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,7 +19,6 @@ from dlp.policy.when import NO_TOOL
 from dlp.wire import coding
 from dlp.wire.jsonrpc import Rpc, RpcError, Sort, error_bytes, is_batch, read_rpc, result_bytes, split_batch
 from dlp.wire.mcp import VERSION_KEY, target_of
-from dlp.wire.output_schema import OutputSchema
 from dlp.wire.sse import EventBody
 
 _FIELDS = frozenset([b"mcp-protocol-version", b"mcp-session-id", b"mcp-method", b"mcp-name"])
@@ -81,10 +78,10 @@ class Seen:
 
     def shape(self, path: str) -> Shape | None:
         """Return what the tool's schema admits at a path of the answer."""
-        returns = self._pins.returns(self._server, self._tool) if self._tool else ""
-        if not returns or not path.startswith(_RESULT):
+        if not self._tool or not path.startswith(_RESULT):
             return None
-        return _schema(returns).shape(path.removeprefix(_RESULT))
+        admitted = self._pins.admitted(self._server, self._tool)
+        return None if admitted is None else admitted(path.removeprefix(_RESULT))
 
     def refusal(self, refuse: Refuse) -> bytes:
         """Return a refusal as this request is answered: of a tool a result that a model can read, else an error."""
@@ -173,8 +170,3 @@ def _is_mcp(raw: bytes) -> bool:
         return read_rpc(raw).method in MCP_METHODS
     except RpcError:
         return False
-
-
-@functools.lru_cache(maxsize=64)
-def _schema(returns: str) -> OutputSchema:
-    return OutputSchema(json.loads(returns))

@@ -23,7 +23,7 @@ async def mcp_serving(
 ) -> AsyncIterator[tuple[str, int] | None]:
     """Serve MCP until the block ends; gives where the gateway listens. Messages are judged by the proxy's engine."""
     settings = app.settings
-    pins = Pins(app.store)
+    pins = Pins(app.store, settings.stand_in_domain)
     wrapped = WrapSocket(
         mcp_socket(settings),
         authenticate=app.sessions.authenticate,

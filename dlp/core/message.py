@@ -1,6 +1,6 @@
 """One thing crossing the wall, with no trace of its wire format."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -168,8 +168,11 @@ class Shape(Protocol):
         """What stands for it: shapes of equal keys admit the same."""
         ...
 
-    def around(self, text: str, *, number: bool) -> "Shape | None":
-        """Return the shape that a stand-in for what stands there must have; None where even that is not admitted."""
+    def around(self, text: str, *, number: bool, entities: Collection[str] = ()) -> "Shape | None":
+        """Return the shape that a stand-in for what stands there must have; None where even that is not admitted.
+
+        `entities` are those of the classes that what stands there has.
+        """
         ...
 
     def admits(self, text: str, *, number: bool = False) -> bool:

@@ -225,7 +225,8 @@ class Delivery:
             shape = shape_of(part.path) if part.kind in (Kind.TEXT, Kind.NUMBER) else None
             given = [edits[at] for at in inside]
             is_number = part.kind is Kind.NUMBER
-            around = None if shape is None else shape.around(part.text, number=is_number)
+            entities = self._entities(work, [spans[at] for at in inside])
+            around = None if shape is None else shape.around(part.text, number=is_number, entities=entities)
             if (
                 around is None
                 or any(spans[at].transform != "tokenize" for at in inside)
@@ -243,6 +244,12 @@ class Delivery:
             if span.part not in fitted
         ]
         return [*rest, *(edit for made in fitted.values() for edit in made)]
+
+    def _entities(self, work: Work, spans: Sequence[rewriting.Span]) -> frozenset[str]:
+        """Return which entities the classes are, by the policy, that were found in these spans."""
+        classes = {work.findings[number].data_class for one in spans for number in one.findings}
+        specs = [spec for name in classes if (spec := self.policy.classes.get(name)) is not None]
+        return frozenset[str]().union(*(spec.entities for spec in specs))
 
     def _hidden_whole(self, work: Work, spans: Sequence[rewriting.Span]) -> Known:
         """Return the value that a whole part is, with a token, of all classes that are in it."""

@@ -6,8 +6,6 @@ judged as coming from what was asked. Longer than most modules because what is o
 answered is one state.
 """
 
-import functools
-import json
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -35,7 +33,6 @@ from dlp.wire.jsonrpc import (
     split_batch,
 )
 from dlp.wire.mcp import VERSION_KEY, McpBody, Target, target_of
-from dlp.wire.output_schema import OutputSchema
 
 OUTBOUND, INBOUND = Direction.OUTBOUND, Direction.INBOUND
 
@@ -438,8 +435,7 @@ class Dialogue:
         """Return what the result of a tool may hold, where the tool has said so; an error is checked by nobody."""
         if request.rpc.method != "tools/call" or rpc.sort is not Sort.RESULT or rpc.body.get("isError") is True:
             return None
-        returns = self._pins.returns(self.server, request.target.path.removeprefix("/tools/"))
-        return _output_schema(returns).shape if returns else None
+        return self._pins.admitted(self.server, request.target.path.removeprefix("/tools/"))
 
     def _call(self) -> Call:
         return Call(self.session, self._trace()[0])
@@ -549,11 +545,6 @@ class Dialogue:
         token = request.rpc.meta.get("progressToken") if request is not None else None
         if isinstance(token, str | int):
             self._tokens.pop(token, None)
-
-
-@functools.lru_cache(maxsize=256)
-def _output_schema(returns: str) -> OutputSchema:
-    return OutputSchema(json.loads(returns))
 
 
 def _rest(run: Run, wait: Wait) -> Generator[Wait, Any, Outcome]:

@@ -5,17 +5,19 @@ is kept of it is a hash for each member, the kinds of hidden text in it, and the
 that of the schema of its results, which says how a token has to be written there.
 """
 
+import functools
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
 import orjson
 
 from dlp.core.errors import StoreError
-from dlp.core.message import Fact
+from dlp.core.message import Fact, Shape
 from dlp.core.ports import Store
 from dlp.engine.hidden import hidden_in, texts_in
+from dlp.wire.output_schema import DOMAIN, OutputSchema
 
 FACTS: Mapping[str, str] = {
     "tool_known": "boolean",
@@ -118,8 +120,10 @@ def _hints(annotations: object) -> dict[str, bool]:
 class Pins:
     """The pins of all servers, kept in the store; what was seen last is remembered while the process lives."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, domain: str = DOMAIN) -> None:
+        """`domain` is where stand-ins in results are addresses at."""
         self._store = store
+        self._domain = domain
         self._stamp: object = None
         self._servers: dict[str, _Server] = {}
 
@@ -167,11 +171,14 @@ class Pins:
                 self._servers[server].told[tool] = told
         return told
 
-    def returns(self, server: str, tool: str) -> str:
-        """Return the schema of what a tool returns, as JSON, as it was last seen; "" where there is none."""
+    def admitted(self, server: str, tool: str) -> Callable[[str], Shape | None] | None:
+        """Return what gives the shape of a place in what a tool returns, by its schema as it was last seen.
+
+        None where there is no schema.
+        """
         known = self._servers.get(server) or self._known(server)  # what was accepted since changes no schema
         last = known.last.get(tool)
-        return "" if last is None else last.returns
+        return None if last is None or not last.returns else _output_schema(last.returns, self._domain).shape
 
     def all(self) -> list[Pin]:
         """Return every pin, by server and name."""
@@ -217,6 +224,11 @@ class Pins:
         except BaseException:
             self._servers.pop(server, None)  # memory must not know more than the store
             raise
+
+
+@functools.lru_cache(maxsize=256)
+def _output_schema(returns: str, domain: str) -> OutputSchema:
+    return OutputSchema(json.loads(returns), domain)
 
 
 @dataclass(slots=True)

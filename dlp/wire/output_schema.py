@@ -5,8 +5,8 @@ read of it admits nothing of ours: it is better to refuse a result than to hand 
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
 from typing import Any
@@ -20,7 +20,9 @@ type Schema = Mapping[str, Any]
 MANY = 2**29
 """Of how many a stand-in has to be one: fewer, and honest texts would be taken for stand-ins by chance."""
 
-_DOMAIN = "stand-in.example.com"  # reserved (RFC 2606): nobody gets what is sent there
+DOMAIN = "stand-in.example.com"
+"""Where stand-ins are addresses at, unless the operator names a domain of its own: reserved (RFC 2606), nobody's."""
+
 _MOST_BRANCHES, _DEEPEST = 32, 16
 _WIDTHS = (12, 10, 8, 6, 4, 16, 24, 3, 2, 1)
 _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
@@ -58,6 +60,34 @@ _NARROW |= {"relative-json-pointer", "int32", "int64"}
 
 
 @dataclass(frozen=True, slots=True)
+class Meant:
+    """What a stand-in is for: the entities of its value's classes, and the domain at which it is an address."""
+
+    entities: frozenset[str] = frozenset()
+    domain: str = DOMAIN
+
+    def forms(self, seed: int, *, number: bool) -> Iterator[Form]:
+        """Give ways to write a card or a telephone number that is nobody's, where one of these is meant."""
+        for entity in sorted(self.entities & _KINDS.keys()):
+            for text in _KINDS[entity](seed):
+                if not number or (text.isdigit() and text[0] != "0" and int(text) < _EXACT):
+                    yield Form(text, number=number)
+
+    def addresses(self, seed: int) -> Iterator[str]:
+        """Give addresses at the domain."""
+        for width in (16, 10, 6):
+            word = _text(seed, width)
+            yield from (f"{word}@{self.domain}", f"https://{self.domain}/{word}", f"{word}.{self.domain}")
+
+    def is_foreign(self, text: str) -> bool:
+        """Return whether a text may be an address elsewhere, or, where it stands for one, somebody's number."""
+        hosts = [match[1].lower() for match in _HOSTS.finditer(text)]
+        if any(host != self.domain and not host.endswith(f".{self.domain}") for host in hosts):
+            return True
+        return not self.entities.isdisjoint(_KINDS) and sum(map(str.isdigit, text)) >= _FEWEST_DIGITS
+
+
+@dataclass(frozen=True, slots=True)
 class Leaf:
     """What one branch of a schema asks of a text or number: all of these."""
 
@@ -71,26 +101,21 @@ class Leaf:
         """Return whether it is about texts, or about numbers such as this."""
         return all(_is_type(schema.get("type"), text, number=number) for schema in self.schemas)
 
-    def forms(self, seed: int, *, number: bool) -> Iterator[Form]:
+    def forms(self, seed: int, meant: Meant, *, number: bool) -> Iterator[Form]:
         """Give texts that it may admit, or numbers, in the order in which they should be tried."""
+        yield from meant.forms(seed, number=number)
         says = {key: schema[key] for schema in self.schemas for key in schema if key in _SAYING}
         if number:
-            yield from _numbers(says, seed)
+            yield from (form for form in _numbers(says, seed) if not meant.is_foreign(form.text))
             return
         if says.get("format") in _MADE:
-            yield Form(_MADE[says["format"]](_text(seed, 16), seed))
+            yield Form(_MADE[says["format"]](_text(seed, 16), seed, meant.domain))
         patterns = [schema["pattern"] for schema in self.schemas if "pattern" in schema]
-        for width in _WIDTHS:
-            if not patterns:
-                if length := _length(says):
-                    yield Form(_text(seed, length))
-                return
-            try:
-                text, choices = Pattern(patterns[0]).text(seed, width)
-            except ParseError:
-                continue
-            if choices >= MANY:
+        for text in _described(patterns[0], seed) if patterns else _plain(says, seed):
+            if not meant.is_foreign(text):
                 yield Form(text)
+        if patterns:
+            yield from map(Form, meant.addresses(seed))
 
 
 @dataclass(frozen=True)
@@ -98,20 +123,24 @@ class Shape:
     """What is admitted at one place: by every branch."""
 
     leaves: tuple[Leaf, ...]
+    meant: Meant = Meant()
 
     @cached_property
     def key(self) -> str:
-        """What stands for it: shapes of equal keys admit the same."""
-        return repr([[sorted(schema.items()) for schema in leaf.schemas] for leaf in self.leaves])
+        """What stands for it: shapes of equal keys admit the same, and have the same stand-ins."""
+        asked = [[sorted(schema.items()) for schema in leaf.schemas] for leaf in self.leaves]
+        return repr([asked, sorted(self.meant.entities), self.meant.domain])
 
-    def around(self, text: str, *, number: bool) -> "Shape | None":
+    def around(self, text: str, *, number: bool, entities: Collection[str] = ()) -> "Shape | None":
         """Return the shape of all branches for what is of this type; None where what stands here is not admitted.
 
-        Of which branch the value itself is must not show in what stands for it: there a bound would be told.
+        Of which branch the value itself is must not show in what stands for it: there a bound would be told. Of what
+        `entities` its classes are does show, as it does in any token.
         """
         if not any(leaf.admits(text, number=number, unread=True) for leaf in self.leaves):
             return None
-        return Shape(tuple(leaf for leaf in self.leaves if leaf.is_for(text, number=number)))
+        leaves = tuple(leaf for leaf in self.leaves if leaf.is_for(text, number=number))
+        return Shape(leaves, replace(self.meant, entities=frozenset(entities) & _KINDS.keys()))
 
     def admits(self, text: str, *, number: bool = False) -> bool:
         """Return whether a text is admitted here, or the number that is written so."""
@@ -120,17 +149,18 @@ class Shape:
     def form(self, seed: int, *, number: bool) -> Form | None:
         """Return a stand-in chosen by a number of 512 bits, of the type asked for; None where none is to be had."""
         for leaf in self.leaves:
-            for form in leaf.forms(seed, number=number):
+            for form in leaf.forms(seed, self.meant, number=number):
                 if self.admits(form.text, number=form.number):
                     return form
         return None
 
 
 class OutputSchema:
-    """One tool's schema."""
+    """One tool's schema; stand-ins that are addresses are at `domain`."""
 
-    def __init__(self, schema: object) -> None:
+    def __init__(self, schema: object, domain: str = DOMAIN) -> None:
         self._root: Schema = schema if isinstance(schema, dict) else {}
+        self._meant = Meant(domain=domain)
 
     def shape(self, path: str) -> Shape | None:
         """Return what is admitted at a place of the result, by its JSON Pointer; None where nothing is asked."""
@@ -148,7 +178,7 @@ class OutputSchema:
         except ParseError:
             return Shape((Leaf(({"not": {}},)),))
         leaves = tuple(Leaf(tuple(_saying(branch))) for branch in branches)
-        return Shape(leaves) if any(leaf.schemas for leaf in leaves) else None
+        return Shape(leaves, self._meant) if any(leaf.schemas for leaf in leaves) else None
 
     def _branches(self, schemas: Sequence[object], depth: int = 0) -> list[list[Schema]]:
         """Return all ways to satisfy all of these: lists of schemas that only say something themselves."""
@@ -280,6 +310,50 @@ def _text(seed: int, length: int) -> str:
     return "".join(out)
 
 
+def _described(pattern: str, seed: int) -> Iterator[str]:
+    """Give texts that a pattern describes, the length that is liked best first."""
+    for width in _WIDTHS:
+        try:
+            text, choices = Pattern(pattern).text(seed, width)
+        except ParseError:
+            continue
+        if choices >= MANY:
+            yield text
+
+
+def _plain(says: Schema, seed: int) -> Iterator[str]:
+    if length := _length(says):
+        yield _text(seed, length)
+
+
+def _cards(seed: int) -> Iterator[str]:
+    """Give numbers with the right check digit (ISO/IEC 7812) under which no bank issues cards."""
+    for issuer in ("999999", "424242", "555555"):  # the first is nobody's at all, the others are for tests
+        body = f"{issuer}{seed % 10**9:09}"
+        doubled = sum(sum(divmod(int(digit) * 2, 10)) for digit in body[::2])
+        number = f"{body}{-(doubled + sum(map(int, body[1::2]))) % 10}"
+        groups = [number[at : at + 4] for at in range(0, 16, 4)]
+        yield from (number, " ".join(groups), "-".join(groups))
+
+
+def _phones(seed: int) -> Iterator[str]:
+    """Give numbers that nobody is given: of a country or an area that there is not (ITU-T E.164, NANP)."""
+    for written in _NOBODYS:
+        digits = iter(f"{seed % 10 ** written.count('#'):0{written.count('#')}}")
+        yield "".join(next(digits) if sign == "#" else sign for sign in written)
+
+
+_NOBODYS = (
+    *("+999##########", "+999 ### ### ####", "+10#########", "+1 0## ### ####", "+1-0##-###-####", "+1 (0##) ###-####"),
+    *("999##########", "0##-###-####", "(0##) ###-####", "0##.###.####", "0#########", "00999##########"),
+)
+_KINDS: Mapping[str, Callable[[int], Iterator[str]]] = {"CREDIT_CARD": _cards, "PHONE_NUMBER": _phones}
+"""Entities whose numbers are other people's if they are made at random, and how they are made so that they are not."""
+
+_FEWEST_DIGITS = 7
+_HOSTS = re.compile(r"(?:@|//|^)((?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63})(?![A-Za-z0-9.-])")
+
+
 def _length(says: Schema) -> int:
     least, most = says.get("minLength", 0), says.get("maxLength", 12)
     wanted = max(least, min(most, 12)) if isinstance(least, int) and isinstance(most, int) else 12
@@ -302,26 +376,26 @@ def _groups(seed: int, count: int, size: int) -> list[str]:
     return [f"{seed >> (size * 4 * at) & (16**size - 1):0{size}x}" for at in range(count)]
 
 
-def _uuid(_word: str, seed: int) -> str:
+def _uuid(_word: str, seed: int, _domain: str) -> str:
     """Return a UUID of version 8, which is anybody's own (RFC 9562)."""
     one, two, three, four, five, six = _groups(seed, 6, 4)
     return f"{one}{two}-{three}-8{four[1:]}-a{five[1:]}-{six}{''.join(_groups(seed >> 96, 2, 4))}"
 
 
-_MADE: Mapping[str, Callable[[str, int], str]] = {
-    "email": lambda word, _: f"{word}@{_DOMAIN}",
-    "idn-email": lambda word, _: f"{word}@{_DOMAIN}",
-    "hostname": lambda word, _: f"{word}.{_DOMAIN}",
-    "idn-hostname": lambda word, _: f"{word}.{_DOMAIN}",
-    "uri": lambda word, _: f"https://{_DOMAIN}/{word}",
-    "iri": lambda word, _: f"https://{_DOMAIN}/{word}",
+_MADE: Mapping[str, Callable[[str, int, str], str]] = {
+    "email": lambda word, _, domain: f"{word}@{domain}",
+    "idn-email": lambda word, _, domain: f"{word}@{domain}",
+    "hostname": lambda word, _, domain: f"{word}.{domain}",
+    "idn-hostname": lambda word, _, domain: f"{word}.{domain}",
+    "uri": lambda word, _, domain: f"https://{domain}/{word}",
+    "iri": lambda word, _, domain: f"https://{domain}/{word}",
     "uuid": _uuid,
-    "date": lambda _, seed: _date(seed),
-    "time": lambda _, seed: _clock(seed),
-    "date-time": lambda _, seed: f"{_date(seed)}T{_clock(seed // 10**9)}",
+    "date": lambda _word, seed, _domain: _date(seed),
+    "time": lambda _word, seed, _domain: _clock(seed),
+    "date-time": lambda _word, seed, _domain: f"{_date(seed)}T{_clock(seed // 10**9)}",
     # A network that is nobody's (RFC 1112), and one for documentation (RFC 3849).
-    "ipv4": lambda _, seed: f"{240 + seed % 15}.{seed >> 8 & 255}.{seed >> 16 & 255}.{seed >> 24 & 255}",
-    "ipv6": lambda _, seed: ":".join(["2001", "db8", *_groups(seed, 6, 4)]),
+    "ipv4": lambda _word, seed, _domain: f"{240 + seed % 15}.{seed >> 8 & 255}.{seed >> 16 & 255}.{seed >> 24 & 255}",
+    "ipv6": lambda _word, seed, _domain: ":".join(["2001", "db8", *_groups(seed, 6, 4)]),
 }
 
 

@@ -9,7 +9,7 @@ from dlp.adapters import refusal
 from dlp.core.message import Direction
 from dlp.engine.mcp_dialogue import REFUSED, Common, Dialogue, Send, Steps
 from dlp.engine.pins import Pins
-from dlp.engine.pipeline import Classify
+from dlp.engine.pipeline import Apart, Classify
 from dlp.testing.wall import Wall
 
 INBOUND, OUTBOUND = Direction.INBOUND, Direction.OUTBOUND
@@ -75,8 +75,9 @@ class Talk:
         try:
             while True:
                 wait = steps.send(answer)
-                assert isinstance(wait, Classify)
-                answer = self.wall.engine.classifier.classify(wait.parts)
+                assert isinstance(wait, Classify | Apart)
+                apart = isinstance(wait, Apart)
+                answer = wait.task() if apart else self.wall.engine.classifier.classify(wait.parts)
         except StopIteration as end:
             sends: Sequence[Send] = end.value
             return sends
