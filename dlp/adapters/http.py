@@ -368,7 +368,7 @@ class ClientConnection(LiveConnectionHandler):
 
 
 _MOST_PENDING = 1_000_000  # bytes that a peer has not made room for
-_MOST_AHEAD = 256 * 1024  # bytes that may wait: the next window of a large body
+_MOST_AHEAD = 512 * 1024  # bytes that may wait: the next window of a large body
 _REGULAR = ProxyMode.parse("regular")
 
 

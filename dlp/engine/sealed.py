@@ -45,19 +45,24 @@ _LIST_IN_BYTES = re.compile(
 def may_be_sealed(surface: bytes) -> bool:
     """Return whether a surface may hold something that nobody could read; True costs a closer look."""
     seen = rows(surface, _ROWS, _ENOUGH)
+    mixed = seen & _MIXED == _MIXED
     return (
         (seen & 1 and any(_dense(token.decode()) for token in _long_ones(surface)))
         or (seen & 2 and _OF_LIST in surface.translate(_IN_LIST) and _LIST_IN_BYTES.search(surface) is not None)
         or (seen & 4 and _OF_GROUPS in surface.translate(_IN_GROUPS) and _GROUPS_IN_BYTES.search(surface) is not None)
-        or (seen & 8 and any(_is_64(match) for match in _lines(surface)))
+        or (seen & 8 and mixed and any(_is_64(match) for match in _lines(surface)))
         or (
             seen & 16
             and any(_is_45(match.decode()) for each in _capitals(surface) for match in _CAPITALS_IN_BYTES.findall(each))
         )
-        or (_may_be_85(surface) and any(_in_85(surface.decode("utf-8", "replace"))))
-        or (may_be_grouped(surface) and any(grouped(surface.decode("utf-8", "replace"))))
+        or (mixed and _may_be_85(surface) and any(_in_85(surface.decode("utf-8", "replace"))))
+        or (seen & _MIXED and may_be_grouped(surface) and any(grouped(surface.decode("utf-8", "replace"))))
         or (not surface.isascii() and any(_noise(surface.decode("utf-8", "replace"))))
-        or (surface.count(b"0") + surface.count(b"1") >= _BITS_FROM and _BITS_IN_BYTES.search(surface) is not None)
+        or (
+            seen & 32
+            and surface.count(b"0") + surface.count(b"1") >= _BITS_FROM
+            and _BITS_IN_BYTES.search(surface) is not None
+        )
     )
 
 
@@ -97,10 +102,15 @@ _ROWS = bytes(
     | (_IN_GROUPS[byte] == _OF_GROUPS[0]) << 2
     | _IN_LINES[byte] << 3
     | _OF_CAPITALS[byte] << 4
+    | (byte in b"01,;_- \t\n\r\f\v") << 5
+    | (byte in _FIGURES) << 6
+    | (byte in _ALNUM[10:36]) << 7
     for byte in range(256)
 )
-_ENOUGH = (_LONG, len(_OF_LIST), len(_OF_GROUPS), _BASE64_FROM + 1, _CAPITALS_FROM)
-"""What each of the first five looks through, and how much of it in a row it wants: a large text is asked together."""
+_ENOUGH = (_LONG, len(_OF_LIST), len(_OF_GROUPS), _BASE64_FROM + 1, _CAPITALS_FROM, _BITS_FROM, 1, 1)
+"""What each kind is made of, and how much of it in a row it takes: a large text is asked for all of them together."""
+_MIXED = 0b1100_0000
+"""Figures and capitals: what is base 64 or 85 has both, and a group that is neither a word nor a number has one."""
 
 
 def _dense(token: str) -> bool:
