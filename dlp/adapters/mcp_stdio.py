@@ -30,6 +30,7 @@ from dlp.wire.jsonrpc import Id
 _HELLO = 65_536
 _DESCRIPTORS = 4
 _PATIENCE = 10.0
+_LOOKS = 4  # in the time that nobody may be silent for
 
 
 class Shell(Protocol):
@@ -62,10 +63,21 @@ type Begin = Callable[[SessionInfo, str], Dialogue]
 
 
 class Pump:
-    """One client and one server, each in lines; every message between them is judged."""
+    """One client and one server, each in lines; every message between them is judged.
 
-    def __init__(self, dialogue: Dialogue, finish: Finish, limit: int, descriptors: tuple[int, int, int, int]) -> None:
-        self.over = asyncio.get_running_loop().create_future()
+    A server that owes an answer and says nothing for `idle` seconds gives none any more: its calls are answered. Once
+    the client is known to be `left`, all ends when nothing was said for as long.
+    """
+
+    def __init__(
+        self, dialogue: Dialogue, finish: Finish, limit: int, idle: float, descriptors: tuple[int, int, int, int]
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.over = self._loop.create_future()
+        self.left = False
+        self._idle = idle
+        self._asked = self._said = self._loop.time()  # since when it owes an answer, and when anybody spoke last
+        self._looking = self._loop.call_later(idle / _LOOKS, self._look)
         self._dialogue = dialogue
         self._driver = Driver(dialogue, finish, self._deliver)
         from_client, to_client, from_server, to_server = descriptors
@@ -90,14 +102,28 @@ class Pump:
 
     def close(self) -> None:
         """End both sides."""
+        self._looking.cancel()
         self._driver.cancel()
         self._client.close()
         self._server.close()
 
+    def _look(self) -> None:
+        """Look now and then whether anybody still speaks."""
+        self._looking = self._loop.call_later(self._idle / _LOOKS, self._look)
+        now = self._loop.time()
+        if self.left and now - self._said >= self._idle:
+            self._server.close()
+        elif now - self._asked >= self._idle:
+            self._give_up("The server did not answer", f"It was silent for {self._idle:g} seconds.")
+
     def _from_client(self, line: bytes) -> None:
+        self._said = self._loop.time()
+        if not self._dialogue.open:
+            self._asked = self._said
         self._driver.run(self._dialogue.from_client(line), line, Direction.OUTBOUND)
 
     def _from_server(self, line: bytes) -> None:
+        self._asked = self._said = self._loop.time()
         self._driver.run(self._dialogue.from_server(line), line, Direction.INBOUND)
 
     def _large(self, number: Id | None, direction: Direction) -> None:
@@ -118,16 +144,19 @@ class Pump:
     def _server_left(self) -> None:
         """Answer what the server will not answer any more, and end."""
         if not self._client.over:
-            for number in self._dialogue.open:
-                answer = self._dialogue.fail(
-                    number, "upstream", "The server ended", "It ended before it answered.", retryable=True
-                )
-                if answer is not None:
-                    self._deliver(answer)
+            self._give_up("The server ended", "It ended before it answered.")
+        self._looking.cancel()
         self._driver.cancel()
         self._client.close()
         if not self.over.done():
             self.over.set_result(None)
+
+    def _give_up(self, title: str, detail: str) -> None:
+        """Answer what is open."""
+        for number in self._dialogue.open:
+            answer = self._dialogue.fail(number, "upstream", title, detail, retryable=True)
+            if answer is not None:
+                self._deliver(answer)
 
 
 class WrapSocket:
@@ -141,12 +170,13 @@ class WrapSocket:
         begin: Begin,
         finish: Finish,
         limit: int,
+        idle: float,
     ) -> None:
         self._path = path
         self._authenticate = authenticate
         self._begin = begin
         self._finish = finish
-        self._limit = limit
+        self._limit, self._idle = limit, idle
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -192,16 +222,21 @@ class WrapSocket:
                     return
                 dialogue = self._begin(session, str(said["server"]))
                 first, second, third, fourth = descriptors
-                pump = Pump(dialogue, self._finish, self._limit, (first, second, third, fourth))
+                pump = Pump(dialogue, self._finish, self._limit, self._idle, (first, second, third, fourth))
                 descriptors = []
             finally:
                 for descriptor in descriptors:
                     os.close(descriptor)
             try:
                 await _send(connection, {"ok": True})
-                gone = asyncio.ensure_future(asyncio.get_running_loop().sock_recv(connection, 1))
-                await asyncio.wait([gone, pump.over], return_when=asyncio.FIRST_COMPLETED)
-                gone.cancel()
+                # Whoever wrapped it says one thing more, if anything: that the client has left.
+                told = asyncio.ensure_future(asyncio.get_running_loop().sock_recv(connection, 1))
+                await asyncio.wait([told, pump.over], return_when=asyncio.FIRST_COMPLETED)
+                if told.done() and told.result():
+                    pump.left = True
+                    told = asyncio.ensure_future(asyncio.get_running_loop().sock_recv(connection, 1))
+                    await asyncio.wait([told, pump.over], return_when=asyncio.FIRST_COMPLETED)
+                told.cancel()
             finally:
                 pump.close()
 

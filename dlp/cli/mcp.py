@@ -2,6 +2,7 @@
 
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -25,6 +26,7 @@ app.add_typer(mcp_pins.app, name="pins")
 app.command()(mcp_stubs.stubs)
 
 _PATIENCE = 5.0
+_LOOK = 2.0  # seconds
 _RUNNERS = frozenset({"npx", "uvx", "node", "python", "python3", "bunx", "deno", "run", "uv", "bash", "sh"})
 _AROUND = re.compile(r"^(?:@[^/]+/)?(?:mcp[-_])?(?:server[-_])?|(?:[-_]mcp)?(?:[-_]server)?(?:\.[a-z]+)?(?:@[^@]*)?$")
 _SECRETS = ("DLP_SECRET", "DLP_MCP_TOKEN")
@@ -92,6 +94,7 @@ def credentials(environment: Mapping[str, str]) -> dict[str, str]:
 
 def _run(command: list[str], hello: Mapping[str, str], path: Path, *, errors: bool) -> int:
     """Start the server, hand its descriptors and the client's to the proxy, and stay until one of them is gone."""
+    parent = os.getppid()
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as proxy:
         try:
             proxy.connect(str(path))
@@ -107,13 +110,27 @@ def _run(command: list[str], hello: Mapping[str, str], path: Path, *, errors: bo
             told = _line(proxy)
             if "error" in told:
                 raise ConfigError(f"dlp mcp wrap: {told['error']}")
-            while proxy.recv(1):
-                pass
+            _stay(proxy, parent)
         except OSError:
             pass  # the proxy is gone, and with it all that could be said
         finally:
             code = _end(server)
     return code
+
+
+def _stay(proxy: socket.socket, parent: int) -> None:
+    """Stay until the proxy ends it; tell it once where whoever started this process has left.
+
+    The client's descriptors may be open in another process still, so that nobody would ever see their end.
+    """
+    told = False
+    while True:
+        ready, _, _ = select.select([proxy], [], [], None if told else _LOOK)
+        if ready and not proxy.recv(1):
+            return
+        if not told and os.getppid() != parent:
+            proxy.sendall(b"!")
+            told = True
 
 
 def _start(command: list[str], *, errors: bool) -> tuple["subprocess.Popen[bytes]", int, int]:

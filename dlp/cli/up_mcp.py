@@ -30,6 +30,7 @@ async def mcp_serving(
         begin=lambda session, server: dialogue(proxy, pins, session, server),
         finish=proxy.finish,
         limit=settings.limits.body,
+        idle=settings.limits.idle,
     )
     gateway = Gateway(
         proxy,

@@ -18,7 +18,7 @@ SERVER = [sys.executable, str(Path(__file__).parent / "mcp_misbehaving.py")]
 class Wrapped:
     """A server that is wrapped as `dlp mcp wrap` does it, and its client's ends."""
 
-    def __init__(self, path: Path, shell: Shell, secret: str = "") -> None:
+    def __init__(self, path: Path, shell: Shell, secret: str = "", idle: float = 60.0) -> None:
         self.shell = shell
         self.socket = WrapSocket(
             path,
@@ -26,7 +26,9 @@ class Wrapped:
             begin=shell.begin,
             finish=shell.finish,
             limit=shell.limits.body,
+            idle=idle,
         )
+        self.says = b""  # what whoever wrapped it tells the proxy besides
         self.path = path
         self.secret = secret or shell.secret
         self.told = b""
@@ -47,6 +49,8 @@ class Wrapped:
                 for descriptor in (child_in, child_out, in_, out, from_server, to_server):
                     os.close(descriptor)
                 self.told = await asyncio.to_thread(proxy.recv, 1000)
+                if self.says:
+                    proxy.sendall(self.says)
                 lines = await asyncio.to_thread(self._exchange, messages, to_proxy, from_proxy, answers)
                 os.close(to_proxy)
                 await asyncio.wait_for(server.wait(), 10)
@@ -125,3 +129,17 @@ def test_a_flood_is_survived_and_a_call_that_hangs_holds_up_no_other(tmp_path: P
     answers = {message["id"]: message["result"] for message in told if "id" in message}
     assert answers[2] == {"content": []}
     assert answers[3]["content"][0]["text"] == "[1]"
+
+
+def test_a_server_that_is_silent_for_too_long_has_its_calls_answered_and_goes_on(tmp_path: Path, shell: Shell):
+    wrapped = Wrapped(tmp_path / "s", shell, idle=0.3)
+    (told,) = asyncio.run(wrapped.talk(call(1, "silent"), answers=1))
+    assert (told["id"], told["result"]["isError"]) == (1, True)
+    assert "silent for 0.3 seconds" in told["result"]["content"][0]["text"]
+
+
+def test_what_nobody_uses_any_more_ends_although_its_pipes_stay_open(tmp_path: Path, shell: Shell):
+    wrapped = Wrapped(tmp_path / "s", shell, idle=0.3)
+    wrapped.says = b"!"
+    told = asyncio.run(wrapped.talk(call(1, "echo"), answers=5))  # reads on until the proxy ends it
+    assert [message["id"] for message in told] == [1]

@@ -1,5 +1,10 @@
+import os
+import socket
+import threading
+
 import pytest
 
+from dlp.cli import mcp
 from dlp.cli.mcp import credentials, server_name
 from dlp.core.errors import ConfigError
 
@@ -38,3 +43,19 @@ def test_without_a_proxy_nothing_is_started(dlp: Run, monkeypatch: pytest.Monkey
     told = dlp("mcp", "wrap", "--", "/bin/echo", "started")
     assert (told.code, "started" in told.out) == (2, False)
     assert "dlp up" in told.err
+
+
+def test_a_wrap_whose_client_has_left_says_so_once_and_stays_until_it_is_ended(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(mcp, "_LOOK", 0.01)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.settimeout(5)
+        left = threading.Thread(target=mcp._stay, args=(ours, os.getppid() + 1))
+        left.start()
+        assert theirs.recv(10) == b"!"
+        theirs.settimeout(0.1)
+        with pytest.raises(TimeoutError):
+            theirs.recv(1)
+        theirs.shutdown(socket.SHUT_RDWR)
+        left.join(5)
+        assert not left.is_alive()
