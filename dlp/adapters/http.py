@@ -33,7 +33,7 @@ from dlp.config import Limits
 from dlp.core.errors import DlpError, PluginError
 from dlp.core.outcome import Outcome
 from dlp.core.ports import Clock, Random
-from dlp.engine.pipeline import Apart, Engine, Hold, Read, Run, Wait
+from dlp.engine.pipeline import Apart, Engine, Hold, Read, Run, Wait, breathe
 from dlp.engine.sessions import SessionInfo
 from dlp.engine.work import Call
 
@@ -154,6 +154,9 @@ class HttpProxy:
                         answer = None
                     elif isinstance(wait, Read):
                         answer = await self._readers.read(wait.task, session)
+                    elif isinstance(wait, Apart) and wait.task is breathe:
+                        await _let_others_go_on()
+                        answer = None
                     elif isinstance(wait, Apart):
                         answer = await self._done_aside(wait, session)
                     elif pool is None:
@@ -182,6 +185,12 @@ class HttpProxy:
     async def _hold(self, hold: Hold) -> None:
         await asyncio.sleep(0.01)  # so that an engine which asks again at once cannot hold the loop
         await own_host.until_answered(self.engine, self._clock, hold.approval, hold.until, own_host.POLL_SECONDS)
+
+
+async def _let_others_go_on() -> None:
+    """Go round the loop a few times: an exchange takes several rounds, and should not meet a piece of work in each."""
+    for _ in range(_ROUNDS):
+        await asyncio.sleep(0)
 
 
 class ClientConnection(LiveConnectionHandler):
@@ -367,6 +376,7 @@ class ClientConnection(LiveConnectionHandler):
         raise error
 
 
+_ROUNDS = 3
 _MOST_PENDING = 1_000_000  # bytes that a peer has not made room for
 _MOST_AHEAD = 512 * 1024  # bytes that may wait: the next window of a large body
 _REGULAR = ProxyMode.parse("regular")

@@ -68,6 +68,7 @@ from dlp.core.errors import ParseError
 from dlp.core.message import Direction, Endpoint, Facts, Message
 from dlp.core.outcome import Outcome, Refuse
 from dlp.core.policy import decoded_path, facts_of, fields_of
+from dlp.engine.looking import LARGE_BYTES
 from dlp.engine.pipeline import Engine, Run, Wait
 from dlp.engine.sessions import SessionInfo
 from dlp.engine.work import Call, Within
@@ -452,7 +453,8 @@ class Exchange(Layer):
             yield from self._refuse(outcome)
             return
         if outcome.edits:
-            target, data.headers.fields, raw = _write(heading, content, raw, outcome.edits)
+            write = partial(_write, heading, content, raw, outcome.edits)
+            target, data.headers.fields, raw = yield from self._quickly(write, quick=_is_small(content))
             data.path = target.encode("latin-1")
         yield from self._forward(raw)
 
@@ -672,7 +674,8 @@ class Exchange(Layer):
             return
         seen = self._mcp
         if seen is not None and data.status_code < 300 and head.media_type == "application/json":  # noqa: PLR2004
-            seen.hear(raw, head.content_encoding, limit=self._shell.limits.body)
+            hear = partial(seen.hear, raw, head.content_encoding, limit=self._shell.limits.body)
+            yield from self._quickly(hear, quick=_is_small(content))
         shape = None if seen is None else seen.shape
         outcome = yield from self._judge(
             Message(INBOUND, self._endpoint, (*heading.blocks, content.block), shape=shape)
@@ -680,11 +683,12 @@ class Exchange(Layer):
         if isinstance(outcome, Refuse):
             yield from self._refuse(outcome)
             return
+        if outcome.edits:
+            write = partial(_write, heading, content, raw, outcome.edits)
+            _, data.headers.fields, raw = yield from self._quickly(write, quick=_is_small(content))
         if self._waited and self._call is not None and self._over(self._call):
             yield from self._object(objections.NO_IDENTITY)
             return
-        if outcome.edits:
-            _, data.headers.fields, raw = _write(heading, content, raw, outcome.edits)
         if head.chunked and self.request.data.http_version == b"HTTP/1.0":
             data.headers.fields = http_head.without(data.headers.fields, b"transfer-encoding")
             head.chunked = False
@@ -996,6 +1000,11 @@ _HANDLERS: dict[type[events.Event], _Handler] = {
     ResponseProtocolError: Exchange.on_upstream_broke,
     events.Wakeup: Exchange.on_wakeup,
 }
+
+
+def _is_small(content: wire_body.Body) -> bool:
+    """Return whether a body is written, or read once more, in a moment."""
+    return content.length_decoded <= LARGE_BYTES
 
 
 def _write(

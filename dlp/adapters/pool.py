@@ -4,10 +4,14 @@ import asyncio
 import logging
 import multiprocessing
 import os
+import pickle
 import resource
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import fields
+from itertools import batched
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +23,8 @@ from dlp.core.finding import Finding
 from dlp.core.message import Part
 
 _OUT_OF_MEMORY = 70
+_BIT = 500
+"""How many parts or findings are pickled at once."""
 _WAITS = 2
 """How many limits a task waits for a worker unless told otherwise: one that hangs may be before it, and be replaced."""
 
@@ -145,8 +151,11 @@ class Pool:
             self._turns.leave(session)
 
     async def _run(self, parts: Sequence[Part], limit: float, in_all: float) -> list[Finding]:
+        many = len(parts) > _BIT
+        given = await asyncio.to_thread(_pack, parts, _of_part) if many else tuple(parts)
         try:
-            scheduled = self._processes.schedule(_run, args=(self._classify, tuple(parts)), timeout=limit)
+            task = _run_packed if many else _run
+            scheduled = self._processes.schedule(task, args=(self._classify, given), timeout=limit)
         except RuntimeError:  # it was closed, or pebble itself broke down
             raise PluginError("the classifiers' workers are not running") from None
         future: asyncio.Future[Any] = asyncio.wrap_future(scheduled)
@@ -164,6 +173,8 @@ class Pool:
             raise PluginError(str(error)) from None
         if error is not None:  # its text may hold a value
             raise PluginError(f"a classifier failed in its worker: {type(error).__name__}")
+        if many:
+            return await asyncio.to_thread(_unpack, future.result(), Finding)
         findings: list[Finding] = future.result()
         return findings
 
@@ -179,6 +190,24 @@ class Pool:
         """End all workers at once."""
         self._processes.stop()  # type: ignore[no-untyped-call]
         self._processes.join()
+
+
+_of_part = attrgetter(*(field.name for field in fields(Part)))
+_of_finding = attrgetter(*(field.name for field in fields(Finding)))
+
+
+def _pack(things: Sequence[object], fields_of: Callable[[Any], tuple[object, ...]]) -> tuple[bytes, ...]:
+    """Return many things pickled some at a time: pickling all of them at once would hold everybody up."""
+    return tuple([pickle.dumps([fields_of(one) for one in some]) for some in batched(things, _BIT, strict=False)])
+
+
+def _unpack[T](packed: Sequence[bytes], make: Callable[..., T]) -> list[T]:
+    return [make(*one) for some in packed for one in pickle.loads(some)]  # noqa: S301 - of our own processes
+
+
+def _run_packed(classify: Callable[[Sequence[Part]], list[Finding]], packed: Sequence[bytes]) -> tuple[bytes, ...]:
+    """Do what `_run` does for many parts, which come packed; their findings go so as well."""
+    return _pack(_run(classify, _unpack(packed, Part)), _of_finding)
 
 
 _unprepared: list[str] = []  # in a worker: why it cannot classify

@@ -21,9 +21,9 @@ from dlp.core.policy import Decision, Flow, Policy
 from dlp.engine.approvals import Approvals
 from dlp.engine.audit import Audit
 from dlp.engine.classify import ClassifierConfig, build_classifier
-from dlp.engine.delivery import Delivery
+from dlp.engine.delivery import Delivery, Steps
 from dlp.engine.keys import create_key, load_key
-from dlp.engine.pipeline import Classify, Engine
+from dlp.engine.pipeline import Apart, Classify, Engine, Run
 from dlp.engine.sessions import Sessions
 from dlp.engine.work import Call, Work
 from dlp.hooks.host import Host, load_host
@@ -56,13 +56,20 @@ class _TimedDelivery(Delivery):
         super().__init__(policy, host, decide)
         self._timed = timed
 
-    def outbound(self, work: Work) -> list[Edit]:
-        edits: list[Edit] = self._timed("transform", super().outbound, work)
-        return edits
+    def outbound(self, work: Work) -> Steps[list[Edit]]:
+        return self._each(super().outbound(work))
 
-    def inbound(self, work: Work) -> list[Edit]:
-        edits: list[Edit] = self._timed("transform", super().inbound, work)
-        return edits
+    def inbound(self, work: Work) -> Steps[list[Edit]]:
+        return self._each(super().inbound(work))
+
+    def _each(self, steps: Steps[list[Edit]]) -> Steps[list[Edit]]:
+        answer: object = None
+        try:
+            while True:
+                answer = yield self._timed("transform", steps.send, answer)
+        except StopIteration as end:
+            edits: list[Edit] = end.value
+            return edits
 
 
 class _Timed(Engine):
@@ -95,10 +102,10 @@ class _Timed(Engine):
     def _decide(self, work: Any, flows: Sequence[Flow], reviewed: frozenset[str] = frozenset()) -> Decision:
         return self.timed("decide", super()._decide, work, flows, reviewed)
 
-    def _conclude(self, work: Any, decision: Decision) -> Any:
+    def _conclude(self, work: Any, decision: Decision) -> Run:
         before = self.spent["transform"]
         start = time.perf_counter_ns()
-        outcome = super()._conclude(work, decision)
+        outcome = yield from super()._conclude(work, decision)
         # What is not rewriting is recording: the audit, and the store's batch.
         self.spent["record"] += time.perf_counter_ns() - start - (self.spent["transform"] - before)
         return outcome
@@ -196,7 +203,10 @@ class Rig:
         try:
             while True:
                 wait = run.send(answer)
-                answer = self._classifier.classify(wait.parts) if isinstance(wait, Classify) else None
+                if isinstance(wait, Classify):
+                    answer = self._classifier.classify(wait.parts)
+                else:
+                    answer = wait.task() if isinstance(wait, Apart) else None
         except StopIteration as end:
             outcome = end.value
         if isinstance(outcome, Refuse):

@@ -1,8 +1,11 @@
 """The transform step: what leaves with its values put back, what enters as tokens, and what that adds to the past."""
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from itertools import batched
+from typing import Any
 
 from dlp.core.edit import Edit, apply_edits
 from dlp.core.errors import PolicyError
@@ -33,17 +36,29 @@ _TELLING = frozenset({"generalise", "mask", "hash"})
 """Transforms whose result says enough about the value to be followed like one."""
 
 
+type Steps[T] = Generator[Callable[[], object] | None, Any, T]
+"""Work in pieces. After each, others may go on; what is yielded, where it is not None, is called where it holds up
+nobody, and what it returns sent in. What a piece wrote stands in the store by then."""
+
+_FEW, _PIECE, _LOOKS = 64, 8, 1000
+"""How many values are written at once; where they are more, how many are in one piece, and how many parts: 2 ms."""
+_MANY = 256
+"""Beyond so many findings, what is pure is done where it holds up nobody."""
+
+
 class Delivery:
-    """Makes the edits that a decision asks for. Everything it writes is in the store's batch around it."""
+    """Makes the edits that a decision asks for. Each piece of what it writes is in the store's batch around it."""
 
     def __init__(self, policy: Policy, host: Host, decide: Callable[[Work, Sequence[Flow]], Decision]) -> None:
         self.policy = policy
         self.host = host
         self._decide = decide
 
-    def outbound(self, work: Work) -> list[Edit]:
-        """Put values back where the rules allow them raw; rewrite what a rule wants rewritten; unescape look-alikes."""
-        self.taint_carried(work)
+    def outbound(self, work: Work) -> Steps[list[Edit]]:
+        """Put values back where the rules allow them raw; rewrite what a rule wants rewritten; unescape look-alikes.
+
+        What the request as such reveals is recorded with the last piece: `taint_carried`.
+        """
         wanted: dict[int, str] = {}
         for number, finding in enumerate(work.findings):
             ruling = work.rulings[number]
@@ -51,31 +66,48 @@ class Delivery:
                 if finding.form not in IN_PLACE or finding.data_class == OPAQUE:
                     raise PolicyError("a rule wants a value rewritten that stands in an encoding; only block can help")
                 wanted[number] = ruling.transform
-        past, upstream = work.past, work.message.endpoint.upstream
-        past.ledger.mark(  # what the session sent there itself, nobody can have issued to it
-            "own",
-            [
-                _mark_of(work, run, upstream)
-                for run in work.runs
-                if run.decoding.text is None and not tracing.was_issued(past, upstream, _text_at(work, run))
-            ],
-        )
-        edits = self._put_back(work, upstream)
-        spans = rewriting.spans_of(work.parts, work.findings, wanted)
+        yield from self._note_own(work)
+        upstream = work.message.endpoint.upstream
+        edits = yield from self._put_back(work, upstream)
+        spans = yield from _pure(work, partial(rewriting.spans_of, work.parts, work.findings, wanted))
         replaced = [(span.part, _text(work.parts, span)) for span in spans]
-        for span, (_, text) in zip(spans, replaced, strict=True):
+        for at, (span, (_, text)) in enumerate(zip(spans, replaced, strict=True), 1):
+            if at % _PIECE == 0 and len(spans) > _FEW:
+                yield None
             if span.transform == "tokenize":
                 labels = {Label(work.findings[n].data_class, RAW, work.findings[n].source) for n in span.findings}
                 work.past.vault.note(text, labels, Origin(work.event, work.path(work.parts[span.part]), "tokenize"))
             edits.append(Edit(span.part, span.start, span.end, self._transform(work, span, text)))
-        if rewriting.leftovers(work.parts, [edit for edit in edits if edit.end > edit.start], replaced):
+        made = [edit for edit in edits if edit.end > edit.start]
+        if (yield from _pure(work, partial(rewriting.leftovers, work.parts, made, replaced))):
             raise PolicyError("an edited part still holds the value that was to be replaced")
-        if work.past.ledger.any_marked("escaped"):
-            for number, part in work.looked_at:
-                edits += [Edit(number, at, at + 1, "") for at in escapes(part.text)]
+        edits += yield from self._unescape(work)
         return edits
 
-    def _put_back(self, work: Work, upstream: str) -> list[Edit]:
+    def _note_own(self, work: Work) -> Steps[None]:
+        """Remember what nobody can read that the session sends: nobody can have issued it to the session."""
+        past, upstream = work.past, work.message.endpoint.upstream
+        for some in batched(work.runs, _PIECE, strict=False):
+            marks = [
+                _mark_of(work, run, upstream)
+                for run in some
+                if run.decoding.text is None and not tracing.was_issued(past, upstream, _text_at(work, run))
+            ]
+            past.ledger.mark("own", marks)
+            if len(work.runs) > _FEW:
+                yield None
+
+    def _unescape(self, work: Work) -> Steps[list[Edit]]:
+        """Return the edits that give an upstream back its own token-shaped text."""
+        edits: list[Edit] = []
+        if work.past.ledger.any_marked("escaped"):
+            for looks, (number, part) in enumerate(work.looked_at, 1):
+                edits += [Edit(number, at, at + 1, "") for at in escapes(part.text)]
+                if looks % _LOOKS == 0:
+                    yield None
+        return edits
+
+    def _put_back(self, work: Work, upstream: str) -> Steps[list[Edit]]:
         """Return the edits that put values in the place of their tokens; note the tokens that go out as they are."""
         tokens: dict[tuple[int, int, int], list[int]] = {}
         for number, finding in enumerate(work.findings):
@@ -84,7 +116,9 @@ class Delivery:
         edits: list[Edit] = []
         sent: list[bytes] = []
         exposed: list[bytes] = []
-        for (part, start, end), numbers in tokens.items():
+        for count, ((part, start, end), numbers) in enumerate(tokens.items(), 1):
+            if count % _FEW == 0:
+                yield None
             known = work.known[numbers[0]]
             transforms = {r.transform for n in numbers if (r := work.rulings[n]).verdict is Verdict.TRANSFORM}
             transform = max(transforms, key=rewriting.strictness, default="")
@@ -104,8 +138,8 @@ class Delivery:
                 work.counts["resolved"] += 1
                 is_number = known.number or work.parts[part].kind is Kind.NUMBER  # a token that is one stands for one
                 edits.append(Edit(part, start, end, known.text, number=whole and is_number))
-        work.past.ledger.mark("sent", sent)
-        work.past.ledger.mark("exposed", exposed)
+        yield from _marked(work, "sent", sent)
+        yield from _marked(work, "exposed", exposed)
         self._hold_course(work, edits)
         return edits
 
@@ -146,12 +180,39 @@ class Delivery:
         if not same:
             raise PolicyError("with the values put back, this path is another destination or source than was judged")
 
-    def inbound(self, work: Work) -> list[Edit]:
+    def inbound(self, work: Work) -> Steps[list[Edit]]:
         """Rewrite what may not enter as it is, and record what does enter as taint."""
         past = work.past
         self.taint_carried(work)
+        wanted, in_part = yield from self._let_in(work)
+        spans = yield from _pure(work, partial(rewriting.spans_of, work.parts, work.findings, wanted))
+        hidden = [span for span in spans if span.transform == "tokenize"]
+        texts = [_text(work.parts, span) for span in hidden]
+        if hidden:
+            spans += yield from _pure(work, partial(rewriting.repetitions, work.looked_at, hidden, texts))
+        edits: list[Edit] = []
+        for at, span in enumerate(spans, 1):
+            edits.append(self._rewrite(work, span, in_part))
+            if at % _PIECE == 0 and len(spans) > _FEW:
+                yield None
+        if work.message.shape is not None:
+            edits = self._fitted(work, work.message.shape, spans, edits)
+        replaced = [(span.part, _text(work.parts, span)) for span in spans]
+        if (yield from _pure(work, partial(rewriting.leftovers, work.parts, edits, replaced))):
+            raise PolicyError("an edited part still holds the value that was to be replaced")
+        edits += self._escape(work, spans)
+        yield from self._see_forms(work)
+        if work.reading:
+            parts = work.message.parts if work.reading.untrusted else ()
+            combining.note(self.policy, work.reading, parts, spans, past)
+        yield from self._issue(work)
+        return edits
+
+    def _let_in(self, work: Work) -> Steps[tuple[dict[int, str], dict[int, list[int]]]]:
+        """Record what enters as it is. Return by finding the transforms that are wanted, and by part the findings."""
         wanted: dict[int, str] = {}
         in_part: dict[int, list[int]] = {}
+        effort = 0
         for number, finding in enumerate(work.findings):
             in_part.setdefault(finding.part, []).append(number)
             ruling = work.rulings[number]
@@ -161,44 +222,39 @@ class Delivery:
                         "a rule wants something rewritten that cannot be read; only allow or block can help"
                     )
                 wanted[number] = ruling.transform
+                effort += 1
             else:
                 self._enter(work, finding, RAW, _text_of(work.parts, finding))
                 if number in work.inner:
                     self._enter(work, finding, RAW, work.inner[number])
-        spans = rewriting.spans_of(work.parts, work.findings, wanted)
-        hidden = [span for span in spans if span.transform == "tokenize"]
-        spans += rewriting.repetitions(work.looked_at, hidden, [_text(work.parts, span) for span in hidden])
-        edits = [self._rewrite(work, span, in_part) for span in spans]
-        if work.message.shape is not None:
-            edits = self._fitted(work, work.message.shape, spans, edits)
-        if rewriting.leftovers(work.parts, edits, [(span.part, _text(work.parts, span)) for span in spans]):
-            raise PolicyError("an edited part still holds the value that was to be replaced")
-        edits += self._escape(work, spans)
-        if work.reading:
-            parts = work.message.parts if work.reading.untrusted else ()
-            combining.note(self.policy, work.reading, parts, spans, past)
-        self._issue(work)
-        return edits
+                effort += _LOOKS // _PIECE
+            if effort >= _LOOKS and len(work.findings) > _FEW:
+                effort = 0
+                yield None
+        return wanted, in_part
 
-    def _issue(self, work: Work) -> None:
+    def _issue(self, work: Work) -> Steps[None]:
         """Remember what nobody can read that this upstream gave the session: there it may return.
 
         Hashes in what an upstream says that has nothing to do with labelled data are public, and may go anywhere.
         """
         ledger, upstream = work.past.ledger, work.message.endpoint.upstream
-        runs = [
-            run
-            for run in work.runs
-            if run.decoding.text is None and not ledger.marked("own", _mark_of(work, run, upstream))
-        ]
-        marks = [_mark_of(work, run, upstream) for run in runs]
-        if not ledger.marked("touched", upstream.encode()):
-            marks += [
-                _mark_of(work, run, tracing.PUBLIC)
-                for run in runs
-                if work.parts[run.part].path.startswith("/") and _HASH.fullmatch(_text_at(work, run))
+        for some in batched(work.runs, _PIECE, strict=False):
+            runs = [
+                run
+                for run in some
+                if run.decoding.text is None and not ledger.marked("own", _mark_of(work, run, upstream))
             ]
-        ledger.mark("issued", marks)
+            marks = [_mark_of(work, run, upstream) for run in runs]
+            if not ledger.marked("touched", upstream.encode()):
+                marks += [
+                    _mark_of(work, run, tracing.PUBLIC)
+                    for run in runs
+                    if work.parts[run.part].path.startswith("/") and _HASH.fullmatch(_text_at(work, run))
+                ]
+            ledger.mark("issued", marks)
+            if len(work.runs) > _FEW:
+                yield None
 
     def _fitted(
         self,
@@ -320,19 +376,46 @@ class Delivery:
                 inside = any(span.part == number and span.start < at <= span.end for span in spans)
                 if not own and not inside:
                     edits.append(Edit(number, at, at, "~"))
-        for _, part in work.looked_at:
-            for _, _, known in vault.forms_in(part.text):
-                if not ledger.marked("sent", _sent_mark(upstream, known.token)):
-                    # It cannot be escaped: its shape would be lost.
-                    raise PolicyError("an upstream gives a stand-in for a value that it was never given itself")
         if edits:
             ledger.mark("escaped", [b"yes"])
             work.counts["escaped"] += len(edits)
         return edits
 
+    def _see_forms(self, work: Work) -> Steps[None]:
+        """See to it that no upstream gives a token that is written as a schema wants it, and that it was never given.
+
+        Raises:
+            PolicyError: one does. It cannot be escaped: its shape would be lost.
+
+        """
+        vault, upstream = work.past.vault, work.message.endpoint.upstream
+        if not vault.may_hold(""):  # it has none in any such form
+            return
+        for looks, (_, part) in enumerate(work.looked_at, 1):
+            for _, _, known in vault.forms_in(part.text):
+                if not work.past.ledger.marked("sent", _sent_mark(upstream, known.token)):
+                    raise PolicyError("an upstream gives a stand-in for a value that it was never given itself")
+            if looks % _LOOKS == 0:
+                yield None
+
     def _transform(self, work: Work, span: rewriting.Span, text: str) -> str:
         view = _View(work.past.vault, number=work.parts[span.part].kind is Kind.NUMBER)
         return self.host.transform(span.transform, span.finding, text, view)
+
+
+def _marked(work: Work, kind: str, marks: Sequence[bytes]) -> Steps[None]:
+    for some in batched(marks, _FEW, strict=False):
+        work.past.ledger.mark(kind, some)
+        if len(some) == _FEW:
+            yield None
+
+
+def _pure[T](work: Work, task: Callable[[], T]) -> Steps[T]:
+    """Return what `task` returns, called where it holds up nobody if it may take long."""
+    if len(work.findings) <= _MANY:
+        return task()
+    made: T = yield task
+    return made
 
 
 class _View:

@@ -96,13 +96,14 @@ def recall(work: Work, past: Past, exposed: Sequence[Known]) -> Recalled:
     """Return what the source declares of the parts, and what the session knows of them."""
     opaque = any(part.kind is Kind.OPAQUE for _, part in work.traced)
     encoded = [(number, work.parts[number]) for number in {run.part for run in work.runs}]
+    sightings = [
+        seen
+        for parts, runs in stretches(work.traced, work.runs)
+        for seen in tracing.sightings(parts, runs, past, exposed)
+    ]
     return Recalled(
         list(tracing.field_findings(work.fields, work.looked_at)),
-        [
-            seen
-            for parts, runs in stretches(work.traced, work.runs)
-            for seen in tracing.sightings(parts, runs, past, exposed)
-        ],
+        sightings if work.outbound else list(besides(work.parts, sightings)),
         opaque or tracing.unreadable(encoded, work.runs, past, work.message.endpoint.upstream),
         opaque,
         [(number, part) for number, part in work.looked_at if "[" in part.text or "%5" in part.text],

@@ -7,14 +7,16 @@ one subject; the transform step is in `delivery`, what is told of a message in `
 
 import copy
 import hashlib
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import batched
 from typing import Any, Protocol
 
+from dlp.core.edit import Edit
 from dlp.core.errors import PluginError, PolicyError
 from dlp.core.finding import Finding
-from dlp.core.label import RAW, SANDBOX, TOKENISED, DataClass
+from dlp.core.label import RAW, SANDBOX, TOKENISED, DataClass, Label
 from dlp.core.message import Block, Direction, Endpoint, Fact, Message, Part
 from dlp.core.outcome import Forward, Outcome, Refuse
 from dlp.core.policy import (
@@ -44,13 +46,13 @@ from dlp.engine.classify import Classifier
 from dlp.engine.delivery import Delivery
 from dlp.engine.forms import PART
 from dlp.engine.looking import LARGE_BYTES
-from dlp.engine.noting import noted, watched
+from dlp.engine.noting import watched
 from dlp.engine.past import Past
 from dlp.engine.remembered import Remembered
 from dlp.engine.sessions import Sessions
 from dlp.engine.tracing import BY_TOKEN, Sighting
 from dlp.engine.vault import Known
-from dlp.engine.work import Call, Within, Work
+from dlp.engine.work import Call, Sorted, Within, Work
 from dlp.hooks.host import Host
 
 _MAX_PASTS = 1024
@@ -58,6 +60,10 @@ _MAX_PLAIN = 4096
 _ANYONE = "reviewer"  # who may answer where a rule asks and names nobody
 INLINE_BYTES = 8 * 1024
 """Up to here, in characters of all texts, the classifiers are asked in the loop itself."""
+MANY = 256
+"""Beyond so many findings, what is pure is done apart from the loop."""
+_ROUND = 512
+"""How many findings are gone through before others go on."""
 _MAX_SURFACE = 1024 * 1024
 """Beyond this, looking through a surface at once takes more memory than reading it and looking through its parts."""
 
@@ -90,6 +96,10 @@ class Apart:
 
     task: Callable[[], object]
     message: Message
+
+
+def breathe() -> None:
+    """Do nothing: the task of an `Apart` after which others, who had to wait for a piece of work, may go on."""
 
 
 type Wait = Classify | Read | Apart | Hold
@@ -285,16 +295,18 @@ class Engine:
         yield from self._read(work)
         self._resolve(work)
         if work.outbound and work.route.sink is None and self._unlisted_ends_here():
-            return self._conclude(work, self._decide(work, [Flow(None, RAW, work.route)]))
+            return (yield from self._conclude(work, self._decide(work, [Flow(None, RAW, work.route)])))
         yield from self._classify(work)
         over = self._budget.guess(work.call.session.id, self.policy.limits, work.counts["guessed"])
         if over is not None and not self.policy.monitor:
             return self._over(work.call, work.message, over)
+        if len(work.findings) > MANY:
+            work.sorted = yield from self._apart(work, partial(self._sort, work))
         work.flows = self._trace(work)
         decision = self._decide(work, work.flows)
         if decision.verdict is Verdict.ASK and work.call.within is None:
             decision = yield from self._approve(work, decision)
-        return self._conclude(work, decision)
+        return (yield from self._conclude(work, decision))
 
     def _read(self, work: Work) -> Generator[Wait, Any]:
         """Have read elsewhere what would hold everybody up here."""
@@ -369,18 +381,16 @@ class Engine:
         if asked is None:
             return
         found = yield from self._ask_classifiers(work, asked)
-        own = work.source
         for finding, inner in found:
             if inner:
                 work.inner[len(work.findings)] = inner
             self._add(work, finding)
+            if len(work.findings) % _ROUND == 0:
+                yield from self._breathe(work)
         self._remember_clean(work, [block for block in blocks if id(block) in unclear])
         recall = partial(looking.recall, work, past.apart(there) if large else past, exposed)
         recalled: looking.Recalled = (yield from self._apart(work, recall)) if large else recall()
-        for finding in recalled.fields:
-            if work.past.vault.of_token(work.parts[finding.part].text) is None:  # a token says what it is itself
-                self._add(work, replace(finding, source=own))
-        self._recognise(work, [*recalled.sightings, *work.cut])
+        yield from self._take_up(work, recalled)
         if self.policy.remembered and not work.outbound:
             remember = partial(looking.remember, work, self._remembered(), self.policy.remembered)
             for finding in (yield from self._apart(work, remember)) if large else remember():
@@ -395,6 +405,25 @@ class Engine:
         self._check_open(work.call)
         work.past.refresh()  # the session may have read on meanwhile: what it carries now is what counts
         return answer
+
+    def _take_up(self, work: Work, recalled: looking.Recalled) -> Generator[Wait, Any]:
+        """Add what the source declares and what the session knows."""
+        own = work.source
+        for count, finding in enumerate(recalled.fields, 1):
+            if work.past.vault.of_token(work.parts[finding.part].text) is None:  # a token says what it is itself
+                self._add(work, replace(finding, source=own))
+            if count % _ROUND == 0:
+                yield from self._breathe(work)
+        for some in batched((*recalled.sightings, *work.cut), _ROUND, strict=False):
+            self._recognise(work, some)
+            if len(some) == _ROUND:
+                yield from self._breathe(work)
+
+    def _breathe(self, work: Work) -> Generator[Wait, Any]:
+        """Let others go on, who had to wait for a piece of this message's work."""
+        yield Apart(breathe, work.message)
+        self._check_open(work.call)
+        work.past.refresh()
 
     def _look(
         self, work: Work, past: Past, exposed: Sequence[Known], unclear: set[int], *, guarded: bool
@@ -450,14 +479,13 @@ class Engine:
     def _recognise(self, work: Work, sightings: Sequence[Sighting]) -> None:
         """Add what the session knows: its own tokens, and values it has hidden or let in before."""
         own = work.source
-        guessed: set[int] = set()
-        for seen in sightings if work.outbound else looking.besides(work.parts, sightings):
+        for seen in sightings:
             finding = seen.finding
             if work.outbound:
                 self._add(work, finding, seen.known)
                 if seen.known is not None and finding.by != BY_TOKEN and seen.known.hidden:
-                    guessed.add(id(seen.known))
-                    work.counts["guessed"] = len(guessed)
+                    work.guessed.add(id(seen.known))
+                    work.counts["guessed"] = len(work.guessed)
             elif finding.state != TOKENISED and not finding.form.endswith(
                 PART
             ):  # a token that comes back is dealt with as a token, not as its value
@@ -491,7 +519,9 @@ class Engine:
     def _trace(self, work: Work) -> list[Flow]:
         """Return the flows of the message: itself, what is found in it, and what the session carries along."""
         flows = [Flow(None, RAW, work.route)]
-        if work.findings:
+        if work.sorted is not None:
+            flows += work.sorted.flows
+        elif work.findings:
             flows += tracing.flows_of(work.findings, work.parts, work.route)
         if work.outbound:
             flows += tracing.carried(self.policy, work.past.ledger, work.route, opaque=work.opaque)
@@ -511,11 +541,14 @@ class Engine:
             return decide(self.policy, flows, work.facts, now=now, extra=self._extra(flows, work), reviewed=reviewed)
         groups: dict[Flow, Flow] = {}
         members: dict[Flow, list[int]] = {}
-        for flow in flows:
-            group = self._grouped(flow)
-            groups.setdefault(group, flow)
-            if flow.finding is not None:
-                members.setdefault(group, []).append(flow.finding)
+        if work.sorted is not None and flows is work.flows:
+            done = len(work.sorted.flows) + 1
+            self._group(flows[:1], groups, members)
+            groups.update(work.sorted.groups)
+            members.update(work.sorted.members)
+            self._group(flows[done:], groups, members)
+        else:
+            self._group(flows, groups, members)
         # A plugin may look at the findings themselves; rules see no more than the groups, which come again.
         distinct = list(groups.values() if self.host.rules else groups)
         extra = self._extra(distinct, work)
@@ -526,6 +559,20 @@ class Engine:
             for number in members.get(group, ())
         }
         return decision
+
+    def _group(self, flows: Iterable[Flow], groups: dict[Flow, Flow], members: dict[Flow, list[int]]) -> None:
+        """Add flows to groups, each with one that stands for it, and the numbers of their findings to its members."""
+        for flow in flows:
+            group = self._grouped(flow)
+            groups.setdefault(group, flow)
+            if flow.finding is not None:
+                members.setdefault(group, []).append(flow.finding)
+
+    def _sort(self, work: Work) -> Sorted:
+        """Return the flows of a message's findings, in their groups."""
+        sorted_ = Sorted(tracing.flows_of(work.findings, work.parts, work.route))
+        self._group(sorted_.flows, sorted_.groups, sorted_.members)
+        return sorted_
 
     def _work_out(self, work: Work, flows: Sequence[Flow]) -> None:
         """State the facts that rules which combine ask for; the session may have read on since they last were."""
@@ -599,27 +646,75 @@ class Engine:
             digest.update(len(data).to_bytes(8) + data)
         return digest.hexdigest()
 
-    def _conclude(self, work: Work, decision: Decision) -> Outcome:
-        """Transform, record, and only then say what the adapter must do."""
+    def _conclude(self, work: Work, decision: Decision) -> Run:
+        """Transform, record, and only then say what the adapter must do.
+
+        Of a large message each piece is recorded by itself, and others go on in between. INVARIANT: what is recorded
+        only adds, so that pieces of a message which is refused after all, or never goes on, allow nothing; and it goes
+        on only once all of them and the entry stand in the store.
+        """
+        if len(work.findings) > MANY:
+            work.told = yield from self._apart(work, partial(telling.told, self.policy, work))
         if decision.verdict >= Verdict.ASK:
-            _note_sent(work)  # what goes on where a refused piece was is still a piece
+            yield from self._note_sent(work)  # what goes on where a refused piece was is still a piece
             return self._refusal(work, decision)
         if not (work.looked_at or work.carries or work.reading or work.cut or len(work.flows) > 1):
             self._record(work, decision)
-            _note_sent(work)
+            yield from self._note_sent(work)
             return Forward(work.event)
-        try:
-            with self.store.batch():
-                edits = self._delivery.outbound(work) if work.outbound else self._delivery.inbound(work)
-                if work.outbound and self.policy.remembered:
-                    stored = looking.stored(work, self.policy.remembered)
-                    self._remembered().note(stored, work.message.endpoint.upstream)
-                self._record(work, decision)
-        except Exception:
-            work.past.forget()  # the batch is undone; memory must not know more than the store
-            raise
-        _note_sent(work)
+        carried = frozenset(work.past.ledger.labels)
+        steps = self._delivery.outbound(work) if work.outbound else self._delivery.inbound(work)
+        answer: object = None
+        whole = True
+        while True:
+            try:
+                with self.store.batch():
+                    try:
+                        task = steps.send(answer)
+                    except StopIteration as end:
+                        edits: list[Edit] = end.value
+                        if not whole and work.outbound:
+                            self._see_unchanged(work, decision, carried)
+                        self._record_all(work, decision)
+                        break
+                    _ = work.past.index  # takes up what was written bit by bit as well
+            except Exception:
+                work.past.forget()  # the batch is undone; memory must not know more than the store
+                raise
+            whole, answer = False, None
+            if task is None:
+                yield from self._breathe(work)
+            else:
+                answer = yield from self._apart(work, task)
+        yield from self._note_sent(work)
         return Forward(work.event, tuple(edits))
+
+    def _record_all(self, work: Work, decision: Decision) -> None:
+        """Record what a message that goes on adds to its session's past, but for what it says, and its entry."""
+        if work.outbound:
+            self._delivery.taint_carried(work)
+            if self.policy.remembered:
+                stored = looking.stored(work, self.policy.remembered)
+                self._remembered().note(stored, work.message.endpoint.upstream)
+        self._record(work, decision)
+
+    def _see_unchanged(self, work: Work, decision: Decision, carried: frozenset[Label]) -> None:
+        """Refuse what would be decided otherwise by now: while pieces were recorded, the session may have read on."""
+        if carried == frozenset(work.past.ledger.labels):
+            return
+        rulings = work.rulings
+        work.flows = self._trace(work)
+        again = self._decide(work, work.flows, frozenset(work.reviewed))
+        if again.verdict != decision.verdict or work.rulings != rulings:
+            raise PolicyError("the session read on while this message was on its way, which would be decided otherwise")
+
+    def _note_sent(self, work: Work) -> Generator[Wait, Any]:
+        """Remember what a session sends in pieces, once it knows values that could be cut so."""
+        if work.outbound and work.past.index:
+            for some in batched(enumerate(work.message.parts), _ROUND, strict=False):
+                work.past.sent.take(some)
+                if len(some) == _ROUND:
+                    yield from self._breathe(work)
 
     # --- what is recorded, and what the sandbox is told ---------------------------------------------------------------
 
@@ -652,7 +747,7 @@ class Engine:
             return
         would = max((r.verdict for r in decision.matches if not r.enforced), default=Verdict.ALLOW)
         info, endpoint, now = work.call.session, work.message.endpoint, self._clock()
-        facts, withheld = noted(self.policy, endpoint, work.message.direction, work.facts, work.labelled)
+        told = work.told or telling.told(self.policy, work)
         entry = AuditEntry(
             event=work.event,
             time=now,
@@ -667,7 +762,7 @@ class Engine:
             sink=work.route.sink or "",
             verdict=decision.verdict.name.lower(),
             rules=tuple(names),
-            labels=telling.notes(work) if len(work.flows) > 1 else (),
+            labels=told.labels,
             policy=decision.digest,
             reason=leading(decision).rule,
             counts=dict(work.counts),
@@ -676,8 +771,8 @@ class Engine:
             approval=work.approval,
             ms=(now - work.started) * 1000,
             version=decision.version,
-            facts=facts if work.route.sink is not None else {},
-            withheld=withheld,
+            facts=told.facts if work.route.sink is not None else {},
+            withheld=told.withheld,
             possible=tuple(sorted(work.route.possible)),
             reviewed=work.reviewed,
             watched=watched(decision) if would else (),
@@ -720,12 +815,6 @@ def _repeats(work: Work, decision: Decision, within: Within) -> bool:
     same = not work.findings and within.recorded.get(direction) == told
     within.recorded[direction] = told
     return same
-
-
-def _note_sent(work: Work) -> None:
-    """Remember what a session sends in pieces, once it knows values that could be cut so."""
-    if work.outbound and work.past.index:
-        work.past.sent.take(list(enumerate(work.message.parts)))
 
 
 _NOT_TOLD = frozenset({"purpose", "opaque", "part"})

@@ -101,14 +101,14 @@ def state_made(span: Span, rulings: Mapping[int, Ruling], in_part: Iterable[int]
     return state
 
 
-def repetitions(parts: Iterable[tuple[int, Part]], spans: Iterable[Span], texts: Iterable[str]) -> list[Span]:
+def repetitions(parts: Sequence[tuple[int, Part]], spans: Iterable[Span], texts: Iterable[str]) -> list[Span]:
     """Return further spans that hold one of the tokenised `texts` again, where no finding saw them.
 
     A value that is in the vault gets the same token wherever it turns up, also where a classifier missed it.
     """
     speaker_of = dict(zip(texts, spans, strict=True))
-    given = list(parts)
-    repeated = _repeated(list(speaker_of), [part.text for _, part in given])
+    looked_at = [part.text for _, part in parts]
+    repeated = _repeated(list(speaker_of), looked_at)
     if not repeated:
         return []
     index = Index()
@@ -121,8 +121,8 @@ def repetitions(parts: Iterable[tuple[int, Part]], spans: Iterable[Span], texts:
         taken.setdefault(span.part, []).append((span.start, span.end))
     more: list[Span] = []
     last: dict[int, int] = {}
-    for at, match in index.find_in([part.text for _, part in given]):
-        number, part = given[at]
+    for at, match in index.find_in(looked_at):
+        number, part = parts[at]
         start, end = (0, len(part.text)) if part.kind is Kind.NUMBER else (match.start, match.end)
         if start >= last.get(number, 0) and not any(start < to and at_ < end for at_, to in taken.get(number, ())):
             speaker = speaker_of[match.known.text]

@@ -9,11 +9,12 @@ from dlp.core.errors import ParseError, PluginError, PolicyError, StoreError
 from dlp.core.label import Label
 from dlp.core.message import Kind, Part
 from dlp.core.outcome import Refuse
-from dlp.core.policy import Decision, Ruling, Verdict, leading
+from dlp.core.policy import Decision, Policy, Ruling, Verdict, leading
 from dlp.core.ports import LabelNote
 from dlp.engine import rewriting
+from dlp.engine.noting import noted
 from dlp.engine.vault import Origin
-from dlp.engine.work import Work
+from dlp.engine.work import Told, Work
 
 _PREVIEW = 2000  # characters a part
 _PREVIEW_LINES = 100
@@ -138,6 +139,13 @@ def notes(work: Work) -> tuple[LabelNote, ...]:
         else:
             notes[key] = LabelNote(label, 1, path, form, transform, origin.event, origin.path)
     return tuple(notes.values())
+
+
+def told(policy: Policy, work: Work) -> Told:
+    """Return what an entry says of a message: its labels, where it has any, and the facts that may be repeated."""
+    message = work.message
+    facts, withheld = noted(policy, message.endpoint, message.direction, work.facts, work.labelled)
+    return Told(notes(work) if len(work.flows) > 1 else (), facts, withheld)
 
 
 def summary(work: Work, decision: Decision) -> Mapping[str, object]:

@@ -11,6 +11,7 @@ from dlp.core.finding import Finding
 from dlp.core.label import SANDBOX, DataClass
 from dlp.core.message import Direction, Fact, Kind, Message, Part
 from dlp.core.policy import Flow, Route, Ruling
+from dlp.core.ports import LabelNote
 from dlp.engine import combining, tracing
 from dlp.engine.past import Past
 from dlp.engine.sessions import SessionInfo
@@ -86,6 +87,27 @@ class Numbered(Sequence[tuple[int, Part]]):
         raise IndexError
 
 
+@dataclass(frozen=True, slots=True)
+class Sorted:
+    """The flows of a message's findings, in groups that rules cannot tell apart.
+
+    Of each group one flow that stands for it, and the numbers of the findings in it.
+    """
+
+    flows: Sequence[Flow]
+    groups: dict[Flow, Flow] = field(default_factory=dict)
+    members: dict[Flow, list[int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an entry says of a message's labels and facts; `withheld` names facts that are not repeated."""
+
+    labels: tuple[LabelNote, ...]
+    facts: Mapping[str, Fact]
+    withheld: tuple[str, ...]
+
+
 @dataclass
 class Work:
     """What is known of one message so far; each step adds to it."""
@@ -116,6 +138,9 @@ class Work:
     counts: Counter[str] = field(default_factory=Counter)
     approval: str = ""
     reviewed: tuple[str, ...] = ()
+    guessed: set[int] = field(default_factory=set)  # by identity: values that the sandbox cannot know, but sent
+    sorted: Sorted | None = None  # where there are many findings
+    told: Told | None = None  # likewise
 
     @cached_property
     def disguised(self) -> frozenset[str]:
