@@ -157,12 +157,17 @@ class Fingerprints:
         """Return at which positions there may be one that is known: all of them, and few others."""
         return self._filter.candidates(prints)
 
-    def found_in(self, text: str) -> list[tuple[int, Sequence[int]]]:
-        """Return the positions of a text at which a known gram begins, each with the numbers of its values."""
+    def found_in(self, text: str, kind: int = 0) -> list[tuple[int, Sequence[int]]]:
+        """Return the positions of a text at which a known gram begins, each with the numbers of its values.
+
+        Of another `kind` are those whose fingerprints were changed by it, by exclusive or.
+        """
         data, found = packed(text), list[tuple[int, Sequence[int]]]()
         look = self._filter
         for start in range(0, len(data) - WIDTH + 1, _AT_ONCE):
             prints = prints_in(data[start : start + _AT_ONCE + WIDTH - 1])
+            if kind:
+                prints ^= np.uint64(kind)
             for at in look.candidates(prints):
                 owners = self.owners(int(prints[at]))
                 if owners:

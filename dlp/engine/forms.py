@@ -32,7 +32,9 @@ _LONG = 48  # folded characters from which stretches of a text are looked for to
 _STRETCH, _WINDOW = 24, 16  # winnowing (Schleimer et al. 2003): a stretch of 39 folded characters in common is found
 _MOST_STRETCHES = 1024
 _HALVED_FROM, _HALVED_TO = 12, 64
-_LAST = 4
+CUED = 4
+"""Characters of a form that counts only beside something that says it is a part."""
+
 _LAST_FROM = 9  # digits: identity and account numbers, cards, phones
 _LEAST_NUMBER, _MOST_NUMBER = 4, 12  # digits of an amount
 _SPELLED_TO = 19
@@ -184,16 +186,16 @@ def _code(digits: str) -> int:
 
 def _ends(value: str, folded: str) -> Iterator[Form]:
     """Give the last characters of numbers and keys: of four, only where something says so."""
-    if len(folded) < _LAST_FROM or "@" in value or not any(map(str.isdigit, folded[-_LAST:])):
+    if len(folded) < _LAST_FROM or "@" in value or not any(map(str.isdigit, folded[-CUED:])):
         return
-    if " " in value and not folded[-_LAST:].isdigit():
+    if " " in value and not folded[-CUED:].isdigit():
         return
-    yield Form(folded[-_LAST:], PART, cued=True)
+    yield Form(folded[-CUED:], PART, cued=True)
     if value.isalnum() and value not in (value.lower(), value.upper()) and any(map(str.isdigit, folded[:6])):
         yield from (Form(folded[:size], PART) for size in (6, 7))  # of keys; of numbers it is a bank's, or a town's
     for size in (6, 7, 8):
         end = folded[-size:]
-        if any(map(str.isdigit, end)) and len(set(end)) > _LAST:
+        if any(map(str.isdigit, end)) and len(set(end)) > CUED:
             yield Form(end, PART)
 
 
@@ -242,7 +244,7 @@ def _halves(value: str, folded: str) -> Iterator[Form]:
     if not value.replace(" ", "").isalpha():
         size = max(ANYWHERE + 1, len(folded) * 2 // 5)
         if folded.isdigit():
-            size = max(size, len(folded) - _LAST + 1)  # the beginning of a phone number is a whole town's
+            size = max(size, len(folded) - CUED + 1)  # the beginning of a phone number is a whole town's
         yield Form(folded[:size], PART, alone=False)
         if "@" not in value and any(map(str.isdigit, folded[-size:])):  # the end of an address is many people's
             yield Form(folded[-size:], PART, alone=False)

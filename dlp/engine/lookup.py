@@ -16,9 +16,17 @@ from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from dlp.engine import facts
-from dlp.engine.fingerprints import MOST_OWNERS, Fingerprints, print_of, print_of_word, prints_of_words
+from dlp.engine.fingerprints import (
+    MOST_OWNERS,
+    Fingerprints,
+    packed,
+    print_of,
+    print_of_word,
+    prints_in,
+    prints_of_words,
+)
 from dlp.engine.folding import places, rot13, skeleton, spaced
-from dlp.engine.forms import ANYWHERE, OVERLAP, PART, SHORTEST, Form, forms
+from dlp.engine.forms import ANYWHERE, CUED, OVERLAP, PART, SHORTEST, Form, forms
 from dlp.engine.matching import COMMON, Index, fold, stands_alone, whole_only
 from dlp.engine.vault import Known
 
@@ -30,7 +38,7 @@ IN_PLACE = frozenset(
 
 _SEPARATOR = "\0"  # between texts that are looked at together: neither a letter nor a digit, and rare
 _MOST_SHARING = 64  # values behind one gram; what would be one more is carried by the session instead
-_FEW_SHARING = 8  # values behind the gram that a part is looked for by; of further ones it is another
+_FEW_SHARING = 8  # values behind a gram that a part is looked for by; what more have in common tells none of them
 _ALL_FORMS = 20_000  # values; of further ones only those forms are known that fold to the same: memory is bounded
 _REMEMBERED = 2048  # values of which the forms are at hand, since they were met
 _FEW_PIECES = 256  # beyond, pieces make short values by chance
@@ -46,7 +54,8 @@ _CUE = re.compile(
 _EDGES = ("", _SEPARATOR, '"')
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _SINGLES = re.compile(r"(?<![^ ])[^ ](?: +[^ ](?![^ ])){3,6}(?! +[^ ](?![^ ]))")
-_NUMBER, _DATE, _JOINED = "=", "@", "+"  # before what is no word of its own, where it is taken up as one
+_TOGETHER = 0x5AA5_96C3_5AA5_96C3  # makes the fingerprint of what only several texts make together another one
+_NUMBER, _DATE, _JOINED, _CUED = "=", "@", "+", "#"  # before what is no word of its own, where it is taken up as one
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +69,17 @@ class Match:
 
 
 class _Entry(NamedTuple):
-    """One folded form of a value, or the value itself where `form` is None, and how it was turned."""
+    """One folded form of a value, or the value itself where `form` is None, and how it was turned.
+
+    `is_part`: several values may have it in common, and then it tells none of them. `joined`: only several texts make
+    it together.
+    """
 
     text: str
     form: Form | None = None
     turned: str = ""
-
-    @property
-    def is_part(self) -> bool:
-        """Whether several values may have it in common, and then it tells none of them."""
-        return self.form is not None and self.form.name in (PART, OVERLAP) and not self.form.cued
-
-    @property
-    def joined(self) -> bool:
-        """Whether only several texts make it together."""
-        return self.form is not None and self.form.joined
+    is_part: bool = False
+    joined: bool = False
 
 
 type _Hit = tuple[int, _Entry, Known]
@@ -94,6 +99,7 @@ class Lookup:
         self.crowded: list[Known] = []
         self._values: list[Known] = []
         self._met: dict[int, tuple[_Entry, ...]] = {}
+        self._common: set[tuple[str, bool]] = set()  # parts that two values were met to have in common
         self._whole: dict[str, Known] = {}
         self._symbols = Index()
         self._prints = Fingerprints()
@@ -122,7 +128,7 @@ class Lookup:
             self._symbols.add(known)  # what folding would leave of it says too little
         if len(folded) >= SHORTEST and folded not in COMMON:
             self._put_facts(value, owner)
-            self._put_forms(folded, owner)
+            self._put_forms(owner)
 
     def _put_facts(self, value: str, owner: int) -> None:
         numbers, dates = facts.number_of(value), facts.date_of(value)
@@ -131,64 +137,86 @@ class Lookup:
         self._numbers += len(numbers)
         self._dates += len(dates)
 
-    def _put_forms(self, folded: str, owner: int) -> None:
-        by, longer = set[str](), list[_Entry]()
+    def _put_forms(self, owner: int) -> None:
+        by, parts, others = set[int](), list[_Entry](), list[_Entry]()
         for entry in _entries(self._values[owner].text, every=owner < _ALL_FORMS):
             if len(entry.text) < ANYWHERE:
                 self._put_word(entry, owner, by)
-            elif entry.is_part:
-                self._put_part(entry.text, owner, by, ends=folded.endswith(entry.text))
             else:
-                longer.append(entry)
-        for text, form, turned in longer:
-            if not self._put(text, owner, by) and form is None and not turned:
-                self.crowded.append(self._values[owner])
+                (parts if entry.is_part else others).append(entry)
+        longer = parts + others
+        prints = prints_in(packed(_SEPARATOR.join([entry.text for entry in longer])))  # one look for all
+        taken, every, at = set(self._prints.candidates(prints)), prints.tolist(), 0
+        for entry in longer:
+            end = at + len(entry.text) - ANYWHERE + 1
+            grams = every[at:end]
+            if entry.is_part:
+                self._put_part(owner, by, [gram ^ _TOGETHER for gram in grams] if entry.joined else grams)
+            else:
+                free = next((place for place in range(at, end) if place not in taken), None)
+                if (
+                    not self._put(owner, by, grams, None if free is None else every[free])
+                    and entry == longer[len(parts)]
+                ):
+                    self.crowded.append(self._values[owner])
+            at += len(entry.text) + 1
 
-    def _put(self, text: str, owner: int, by: set[str]) -> bool:
-        """Have a form found by a gram that the value is found by already, or by the one that fewest share."""
-        if text[:ANYWHERE] in by or text[-ANYWHERE:] in by:
+    def _put(self, owner: int, by: set[int], grams: Sequence[int], free: int | None) -> bool:
+        """Have a form found by a gram that the value is found by already, or by a `free` one, or one that few share."""
+        if not by.isdisjoint(grams):
             return True
-        best, chosen, least = "", 0, _MOST_SHARING
-        for at in range(len(text) - ANYWHERE + 1):
-            gram = text[at : at + ANYWHERE]
-            print_ = print_of(gram)
-            sharing = self._prints.sharing(print_)
+        best, least = (0, _MOST_SHARING) if free is None else (free, 0)
+        for gram in grams if free is None else ():
+            sharing = self._prints.sharing(gram)
             if sharing < least:
-                best, chosen, least = gram, print_, sharing
-                if not sharing:
+                best, least = gram, sharing
+                if sharing < _FEW_SHARING:
                     break
-        if best:
+        if least < _MOST_SHARING:
             by.add(best)
-            self._prints.add(chosen, owner)
-        return bool(best)
+            self._prints.add(best, owner)
+        return least < _MOST_SHARING
 
-    def _put_part(self, text: str, owner: int, by: set[str], *, ends: bool) -> None:
-        """Have a part found by a gram that does not depend on others, so that all who have it in common are found."""
-        gram = text[-ANYWHERE:] if ends else text[:ANYWHERE]
-        if gram in by:
-            return
-        print_ = print_of(gram)
-        sharing = self._prints.sharing(print_)
-        if sharing >= _FEW_SHARING:
-            gram = _usual(text)
-            print_ = print_of(gram)
-            sharing = self._prints.sharing(print_)
-        if gram not in by and sharing < _MOST_SHARING:
-            by.add(gram)
-            self._prints.add(print_, owner)
+    def _put_part(self, owner: int, by: set[int], grams: Sequence[int]) -> None:
+        """Have a part found by a gram that does not depend on others, so that those who have it in common are found."""
+        for gram in (grams[-1], min(grams)):
+            if gram in by:
+                return
+            if self._prints.sharing(gram) < _FEW_SHARING:
+                by.add(gram)
+                self._prints.add(gram, owner)
+                return
 
-    def _put_word(self, entry: _Entry, owner: int, by: set[str]) -> None:
-        word = _JOINED + entry.text if entry.joined else entry.text
-        if entry.joined:
+    def _put_word(self, entry: _Entry, owner: int, by: set[int]) -> None:
+        form, word = entry.form, entry.text
+        if form is not None and form.joined:
             self._joined += 1
+            word = _JOINED + word
         else:
-            few = self._cued if entry.form is not None and entry.form.cued else self._short
+            few = self._cued if form is not None and form.cued else self._short
             if len(few) <= _FEW:
                 few.add(word)
+            word = _CUED + word if few is self._cued else word
         print_ = print_of_word(word)
-        if word not in by and not (entry.is_part and self._prints.sharing(print_) >= _MOST_SHARING):
-            by.add(word)
+        if print_ not in by and not (entry.is_part and self._prints.sharing(print_) >= _FEW_SHARING):
+            by.add(print_)
             self._prints.add(print_, owner)
+
+    def _is_common(self, part: _Entry) -> bool:
+        """Return whether two values have a part in common, so that it tells none of them."""
+        said = part.text, part.joined
+        if said in self._common:
+            return True
+        of: set[str] = set()
+        for print_ in _prints_of_part(part):
+            for owner in self._prints.owners(print_):
+                if any(said == (entry.text, entry.joined) and entry.is_part for entry in self._entries(owner)):
+                    of.add(self._values[owner].text)
+        if len(of) > 1:
+            if len(self._common) >= _REMEMBERED:
+                self._common.clear()
+            self._common.add(said)
+        return len(of) > 1
 
     def _entries(self, owner: int) -> tuple[_Entry, ...]:
         """Return the forms of a value: itself, and as far as they are looked for, the others."""
@@ -275,27 +303,17 @@ class Lookup:
                 if not found:  # of a value that stands there whole, no form could be more
                     others.append(owner)
             for begin, entry, known in self._hits(folded, position, gram, others):
-                if not entry.joined:
-                    yield from _judged(text, at, begin, entry, known)
+                yield from _judged(text, at, begin, entry, known)
 
-    def _hits(self, folded: str, position: int, gram: str, owners: Iterable[int]) -> Iterator[_Hit]:
-        """Give which forms of these values stand around a gram."""
+    def _hits(
+        self, folded: str, position: int, gram: str, owners: Iterable[int], *, joined: bool = False
+    ) -> Iterator[_Hit]:
+        """Give which forms of these values stand around a gram, or what only several texts make together of them."""
         for owner in owners:
-            for entry in self._entries(owner):
+            for entry in [each for each in self._entries(owner) if gram in each.text and each.joined == joined]:
                 for begin in _begins(folded, position, gram, entry.text):
-                    if not entry.is_part or self._tells(entry, owner):
+                    if not entry.is_part or not self._is_common(entry):
                         yield begin, entry, self._values[owner]
-
-    def _tells(self, part: _Entry, owner: int) -> bool:
-        """Return whether no other value has a part in common with this one."""
-        known = self._values[owner].text
-        return not any(
-            (part.text, part.joined) == (entry.text, entry.joined) and entry.is_part
-            for print_ in _prints_of_part(part)
-            for other in self._prints.owners(print_)
-            if other != owner and self._values[other].text != known
-            for entry in self._entries(other)
-        )
 
     def _as_words(self, text: str) -> Iterator[Match]:
         line, at = spaced(text)
@@ -304,7 +322,9 @@ class Lookup:
         for word, owners in self._known_words([word for word in distinct if len(word) < ANYWHERE]):
             for start in _where(line, word):
                 yield from self._short_at(text, at, start, start + len(word), word, owners)
-            yield from self._beside_cue(text, line, at, word, owners)
+        cued = [_CUED + word for word in distinct if len(word) == CUED] if self._cued else []
+        for word, owners in self._known_words(cued):
+            yield from self._beside_cue(text, line, at, word[1:], owners)
         for word in [word for word in distinct if word[0] == "0"]:
             plain = word.lstrip("0")
             for _, owners in self._known_words([plain]) if plain.isdigit() else ():
@@ -340,7 +360,7 @@ class Lookup:
         """Give which forms are this word."""
         for owner in owners:
             for entry in self._entries(owner):
-                if entry.text == word and (not entry.is_part or self._tells(entry, owner)):
+                if entry.text == word and not (entry.is_part and self._is_common(entry)):
                     yield 0, entry, self._values[owner]
 
     def _short_at(
@@ -357,16 +377,15 @@ class Lookup:
                 yield Match(first, last, known, entry.form.name)
 
     def _beside_cue(
-        self, text: str, line: str, at: Sequence[int] | None, word: str, owners: Sequence[int]
+        self, text: str, line: str, at: Sequence[int] | None, word: str, owners: Iterable[int]
     ) -> Iterator[Match]:
-        cued = [known for _, entry, known in self._shorter(word, owners) if entry.form is not None and entry.form.cued]
-        for start in _where(line, word) if cued else ():
+        few = len(self._cued) <= _FEW and not _YEAR.fullmatch(word)
+        for start in _where(line, word):
             first, last = (start, start + len(word)) if at is None else (at[start], at[start + len(word) - 1] + 1)
             before = text[first - 1 : first] if first else ""
             alone = before in _EDGES and text[last : last + 1] in _EDGES
-            few = len(self._cued) <= _FEW and not _YEAR.fullmatch(word)
             if (alone and few) or _CUE.search(text, max(0, first - 24), first):
-                yield from (Match(first, last, known, PART) for known in cued)
+                yield from (Match(first, last, self._values[owner], PART) for owner in owners)
 
     def _by_fact(self, found: Iterable[facts.Fact], kind: str, form: str) -> Iterator[Match]:
         of = facts.number_of if kind == _NUMBER else facts.date_of
@@ -394,7 +413,8 @@ class Lookup:
         """Give the numbers of the texts that hold a gram in one of their readings; some more than once."""
         views = [view for text in folded for view in _turned(text)]
         starts = list(accumulate((len(view) + 1 for view in views), initial=0))
-        for position, _ in self._prints.found_in(_SEPARATOR.join(views)):
+        text = _SEPARATOR.join(views)
+        for position, _ in (*self._prints.found_in(text), *self._prints.found_in(text, _TOGETHER)):
             yield (bisect_right(starts, position) - 1) // len(_TURNED)
 
     def cut(
@@ -421,11 +441,13 @@ class Lookup:
 
     def _made_in(self, view: str) -> Iterator[_Hit]:
         """Give where values stand in a folded text, and what several texts make of them together."""
-        for position, owners in self._prints.found_in(view):
-            for hit in self._hits(view, position, view[position : position + ANYWHERE], owners):
-                entry = hit[1]
-                if not entry.turned and (entry.form is None or entry.joined or entry.form.name == "phone"):
-                    yield hit
+        for kind in (0, _TOGETHER):
+            for position, owners in self._prints.found_in(view, kind):
+                gram = view[position : position + ANYWHERE]
+                for hit in self._hits(view, position, gram, owners, joined=kind == _TOGETHER):
+                    form = hit[1].form
+                    if not hit[1].turned and (form is None or form.joined or form.name == "phone"):
+                        yield hit
 
     def _short_cut(self, pieces: Sequence[str], begin: int, end: int) -> Iterator[tuple[int, int, Known]]:
         few = self._short if len(self._short) <= _FEW else set[str]()
@@ -460,19 +482,25 @@ class Lookup:
 def _entries(value: str, *, every: bool) -> Iterator[_Entry]:
     """Give a value folded, its forms if it is to be `every` one, and what the longer ones read as when turned."""
     folded = skeleton(value)
-    yield from _with_turned(_Entry(folded))
+    yield from _with_turned(folded, None)
     for form in forms(value) if every else ():
-        if (form.text != folded or form.national) and form.text not in COMMON:
-            entry = _Entry(form.text, form)
-            yield from _with_turned(entry) if form.name == "name" else (entry,)
+        text, name, _, cued, national, joined = form
+        if text in COMMON or (text == folded and not national):
+            continue
+        if name == "name":
+            yield from _with_turned(text, form)
+        else:
+            yield _Entry(text, form, "", (name == PART and not cued) or name == OVERLAP, joined)
 
 
-def _with_turned(entry: _Entry) -> Iterator[_Entry]:
-    yield entry
-    if len(entry.text) >= ANYWHERE:
-        for turned, text in list(zip(_TURNED, _turned(entry.text), strict=True))[1:]:
-            if text != entry.text:
-                yield _Entry(text, entry.form, turned)
+def _with_turned(text: str, form: Form | None) -> Iterator[_Entry]:
+    yield _Entry(text, form)
+    if len(text) >= ANYWHERE:
+        _, backwards, moved = _turned(text)
+        if backwards != text:
+            yield _Entry(backwards, form, "reversed")
+        if moved != text:
+            yield _Entry(moved, form, "rot13")
 
 
 def _begins(folded: str, position: int, gram: str, text: str) -> Iterator[int]:
@@ -489,12 +517,9 @@ def _prints_of_part(part: _Entry) -> set[int]:
     text = part.text
     if len(text) < ANYWHERE:
         return {print_of_word(_JOINED + text if part.joined else text)}
-    return {print_of(text[:ANYWHERE]), print_of(text[-ANYWHERE:]), print_of(_usual(text))}
-
-
-def _usual(text: str) -> str:
-    """Return the gram of a text that is chosen where many share its first."""
-    return min((text[at : at + ANYWHERE] for at in range(len(text) - ANYWHERE + 1)), key=print_of)
+    kind = _TOGETHER if part.joined else 0
+    prints = [print_of(text[at : at + ANYWHERE]) ^ kind for at in range(len(text) - ANYWHERE + 1)]
+    return {prints[-1], min(prints)}
 
 
 def _judged(text: str, at: Sequence[int], begin: int, entry: _Entry, known: Known) -> Iterator[Match]:
