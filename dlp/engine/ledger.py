@@ -41,9 +41,8 @@ class Ledger:
     def forget(self) -> None:
         """Drop the copy in memory: what was written last may not have become durable."""
         self._stamp = None
-        self._taint.clear()
-        for members in self._marks.values():
-            members.clear()
+        self._taint = {}
+        self._marks = {kind: set() for kind in _KINDS}
 
     @property
     def labels(self) -> Iterable[Label]:

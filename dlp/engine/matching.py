@@ -142,11 +142,12 @@ class _Anchors:
         gram = text[offset : offset + width]
         self.table.setdefault(gram, []).append((known, offset))
         if len(self.table) * 32 > len(self._bits):
-            self._bits = np.zeros(len(self._bits) * 4, dtype=np.bool_)
+            bits = np.zeros(len(self._bits) * 4, dtype=np.bool_)
             for each in self.table:
-                self._bits[self._slot(each)] = True
+                bits[self._slot(each, len(bits))] = True
+            self._bits = bits  # whoever looks meanwhile keeps the ones that say enough
         else:
-            self._bits[self._slot(gram)] = True
+            self._bits[self._slot(gram, len(self._bits))] = True
 
     def find(self, text: str) -> Iterator[Match]:
         width, table = self.width, self.table
@@ -169,11 +170,12 @@ class _Anchors:
                 if start >= 0 and text.startswith(value, start) and stands_alone(value, text, start):
                     yield Match(start, start + len(value), known)
 
-    def _slot(self, gram: str) -> int:
+    @staticmethod
+    def _slot(gram: str, count: int) -> int:
         value = 0
         for character in gram:
             value = (value * _FACTOR + ord(character)) & _MASK
-        return ((value * _FACTOR) & _MASK) >> (64 - (len(self._bits).bit_length() - 1))
+        return ((value * _FACTOR) & _MASK) >> (64 - (count.bit_length() - 1))
 
     def _candidates(self, text: str) -> list[int]:
         values = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(np.uint64)
@@ -181,8 +183,9 @@ class _Anchors:
         while span < self.width:  # the hash of 2n characters from those of n: hash(a)·factor^n + hash(b)
             values = values[:-span] * np.uint64(pow(_FACTOR, span, 1 << 64)) + values[span:]
             span *= 2
-        slots = (values * np.uint64(_FACTOR)) >> np.uint64(64 - (len(self._bits).bit_length() - 1))
-        found: list[int] = np.flatnonzero(self._bits[slots]).tolist()
+        bits = self._bits
+        slots = (values * np.uint64(_FACTOR)) >> np.uint64(64 - (len(bits).bit_length() - 1))
+        found: list[int] = np.flatnonzero(bits[slots]).tolist()
         return found
 
 

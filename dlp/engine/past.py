@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from dlp.core.label import DataClass
 from dlp.core.ports import Store
@@ -11,17 +10,6 @@ from dlp.engine.ledger import Ledger
 from dlp.engine.lookup import Lookup
 from dlp.engine.pieces import Sent
 from dlp.engine.vault import Vault
-
-_KEPT = 4096
-"""Up to how many values the other thread's index is kept from one message to the next: memory is bounded."""
-
-
-@dataclass
-class _Second:
-    """An index of its own for the one other thread, which takes up values there."""
-
-    index: Lookup = field(default_factory=Lookup)
-    taken: int = 0
 
 
 class Past:
@@ -33,7 +21,6 @@ class Past:
         self.ledger = Ledger(store, scope)
         self.vault = Vault(store, scope, seal, kind_of)
         self._index = Lookup()
-        self._second = _Second()
         self._is_apart = False
         self.sent = Sent()
         self.glanced: dict[object, tuple[int, str]] = {}
@@ -47,19 +34,11 @@ class Past:
         if self.vault.refresh(stamp):
             self._start_anew()
 
-    def apart(self, before: "Past | None" = None) -> "Past":
-        """Return what is behind the session as of now, for one other thread; what it adds to an index is its own.
-
-        `before` is what was returned for the same message: its index only has to take up what is new.
-        """
+    def apart(self) -> "Past":
+        """Return what is behind the session as of now, to be read in another thread while this one goes on."""
         _ = self.index  # what this may have to write is written here
-        if self._second.taken > _KEPT:
-            self._second = _Second()
         there = copy.copy(self)
-        if before is not None and before._index is self._index:  # noqa: SLF001 - one of its own
-            there._second = before._second  # noqa: SLF001 - one of its own
-        there.vault = copy.copy(self.vault)
-        there.vault.listed = list(self.vault.listed)
+        there.ledger, there.vault = copy.copy(self.ledger), copy.copy(self.vault)
         there._is_apart = True  # noqa: SLF001 - a copy of this very thing
         there.glanced = {}
         return there
@@ -71,19 +50,14 @@ class Past:
         self._start_anew()
 
     def _start_anew(self) -> None:
-        self._index = Lookup()
-        self._second = _Second()  # what is being done in the other thread keeps the one it has
-        self.glanced.clear()
+        self._index = Lookup()  # what is being done in another thread keeps the one it has
+        self.glanced = {}
 
     @property
     def index(self) -> Lookup:
         """The values of this session, ready to be looked for."""
         if self._is_apart:
-            second, values = self._second, self.vault.listed
-            while second.taken < len(values):
-                second.index.add(values[second.taken])
-                second.taken += 1
-            return second.index
+            return self._index
         fresh = self.vault.fresh
         if fresh:
             for known in fresh:

@@ -101,14 +101,13 @@ class Vault:
         return anew
 
     def forget(self) -> None:
-        """Drop the copy in memory: what was written last may not have become durable."""
-        self._known.clear()
-        self._by_text.clear()
-        self._by_token.clear()
-        self._by_form.clear()
-        self._by_word.clear()
-        self.listed.clear()
-        self.fresh.clear()
+        """Drop the copy in memory: what was written last may not have become durable.
+
+        Whoever still reads it in another thread keeps it until then.
+        """
+        self._known, self._by_text, self._by_token = {}, {}, {}
+        self._by_form, self._by_word = {}, {}
+        self.listed, self.fresh = [], []
         self._stamp = None
 
     def tokenise(

@@ -44,3 +44,23 @@ def test_after_forgetting_everything_comes_from_the_store_again():
     assert past.index
     assert len(past.index.find("maria@acme.org")) == 1
     assert list(past.ledger.labels) == [Label(EMAIL, RAW, "hr")]
+
+
+def test_what_another_thread_reads_stays_as_it_was_when_everything_is_forgotten():
+    past = past_on(MemoryStore())
+    past.vault.note("maria@acme.org", [Label(EMAIL, RAW, "hr")], Origin("e1"))
+    past.ledger.taint(Label(EMAIL, RAW, "hr"), Origin("e1"))
+    there = past.apart()
+    past.forget()
+    assert there.index.find("to maria@acme.org")
+    assert there.vault.of_text("maria@acme.org") is not None
+    assert list(there.ledger.labels) == [Label(EMAIL, RAW, "hr")]
+
+
+def test_another_thread_only_reads_the_index():
+    past = past_on(MemoryStore())
+    there = past.apart()
+    past.vault.note("maria@acme.org", [Label(EMAIL, RAW, "hr")], Origin("e1"))
+    assert not there.index
+    assert past.index.find("maria@acme.org")
+    assert there.index.find("maria@acme.org")
