@@ -388,7 +388,7 @@ class Engine:
             if len(work.findings) % _ROUND == 0:
                 yield from self._breathe(work)
         self._remember_clean(work, [block for block in blocks if id(block) in unclear])
-        recall = partial(looking.recall, work, past.apart(there) if large else past, exposed)
+        recall = partial(looking.recall, work, past.apart() if large else past, exposed)
         recalled: looking.Recalled = (yield from self._apart(work, recall)) if large else recall()
         yield from self._take_up(work, recalled)
         if self.policy.remembered and not work.outbound:
