@@ -11,7 +11,10 @@ import random
 import sys
 import time
 from collections.abc import Callable
+from functools import cache
 from urllib.parse import parse_qs, urlsplit
+
+from dlp.bench import bombs
 
 PIECE = 256 * 1024
 _WORDS = "the report of last week says that all went as planned and nothing else has to be done about it now".split()  # noqa: SIM905
@@ -21,6 +24,7 @@ SPELLED = 23
 """Characters of a time as `spelled` writes it."""
 
 
+@cache
 def piece(kind: str) -> bytes:
     """Return what a large body is made of, over and over: `text`, or bytes that are none."""
     made = random.Random(7)  # noqa: S311 - no secret: the same in every run
@@ -105,6 +109,10 @@ async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
                     writer.write(body[:size])
                     await writer.drain()
                     size -= len(body)
+            case "/bomb":
+                for part in bombs.answer(asked["name"]):
+                    writer.write(part)
+                    await writer.drain()
             case _:
                 got = 0
                 while got < length and (data := await reader.read(PIECE)):

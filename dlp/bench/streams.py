@@ -11,12 +11,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
-from dlp.bench import peers, stream_peer
+from dlp.bench import bombs, peers, stream_peer
 from dlp.bench.load import HOST
 from dlp.bench.peers import Peer, Upstream
 from dlp.bench.report import Row, at_most, document, progress, row
@@ -33,13 +35,14 @@ _RULES = """
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How much to measure: events in one run and how many runs, bytes of a large body and of the largest."""
+    """How much to measure: events in one run and how many runs, bytes of a large body and of the largest, bombs."""
 
     rate: float = 1000.0
     count: int = 3000
     rounds: int = 5
     body: int = 100 * MB
     stream: int = 1000 * MB
+    bombs: tuple[str, ...] = (*bombs.BODIES, *bombs.ENDLESS, *bombs.LYING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,7 @@ def run(effort: Effort | None = None) -> dict[str, object]:
         rows += asyncio.run(_growth(effort, ways["dlp"], up, product))
         for kind in ("binary", "text"):
             rows += asyncio.run(_bodies(effort, ways, up, kind))
+        rows += asyncio.run(_worn_out(effort, ways["dlp"], Way(product.port, peers.open_session(home)), up, product))
     return document("streams", rows)
 
 
@@ -209,3 +213,71 @@ async def _upload(way: Way, up: int, size: int, kind: str) -> float:
     if told != b"%d" % size:
         raise DlpError(f"bench: an upload of {size} bytes of {kind} was answered with {head[9:12].decode()}")
     return time.perf_counter() - start
+
+
+# --- what is meant to wear the proxy out ------------------------------------------------------------------------------
+
+
+async def _worn_out(effort: Effort, way: Way, second: Way, up: int, product: Peer) -> list[Row]:
+    """Send each bomb, and have each answered; note how long it takes, what it fills, and what another session sees."""
+    rows = []
+    for name in effort.bombs:
+        for sends in (False, True) if name in bombs.BODIES else (False,):
+            rows += await _one_bomb(name, way, second, up, product, sends=sends)
+    return rows
+
+
+async def _one_bomb(name: str, way: Way, second: Way, up: int, product: Peer, *, sends: bool) -> list[Row]:
+    await _throw(name, Way(up), up, sends=sends)  # so that it is made, here and there, before anything is measured
+    quiet = await _noticed(second, up, asyncio.sleep(0.5))
+    product.forget_peak()
+    before = product.memory()
+    start = time.perf_counter()
+    noticed = await _noticed(second, up, _throw(name, way, up, sends=sends))
+    seconds = time.perf_counter() - start
+    grown = (product.peak() - before) / MB
+    topic = f"bomb, {'sent' if sends else 'answered'}: {name}"
+    progress(f"{topic}: {seconds:.2f} s, {grown:.0f} MB, noticed {noticed:.0f} ms (without {quiet:.0f})")
+    return [
+        at_most(f"{topic}/over after", seconds, "s", 2.0),
+        at_most(f"{topic}/growth", grown, "MB", 64.0),
+        at_most(f"{topic}/longest wait of another session", noticed - quiet, "ms", 20.0, quiet),
+    ]
+
+
+async def _throw(name: str, way: Way, up: int, *, sends: bool) -> None:
+    """Send one bomb, or ask for it, and read until the connection is over or answered."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", way.port)
+    try:
+        if sends:
+            media, coding, data = bombs.body(name)
+            fields = [f"Content-Type: {media}", f"Content-Length: {len(data)}", "Connection: close"]
+            writer.write(way.head(up, "POST", "/upload", *fields, *([f"Content-Encoding: {coding}"] if coding else [])))
+            for at in range(0, len(data), stream_peer.PIECE):
+                writer.write(data[at : at + stream_peer.PIECE])
+                await writer.drain()
+        else:
+            writer.write(way.head(up, "GET", f"/bomb?name={quote(name)}", "Connection: close"))
+        while await reader.read(1 << 20):
+            pass
+    except ConnectionError:
+        pass  # it was broken off, which is one way to refuse
+    finally:
+        writer.close()
+
+
+async def _noticed(way: Way, up: int, meanwhile: Coroutine[Any, Any, None]) -> float:
+    """Return the longest time in ms that a small exchange of another session took while something went on."""
+    task = asyncio.ensure_future(meanwhile)
+    reader, writer = await asyncio.open_connection("127.0.0.1", way.port)
+    longest = 0.0
+    while not task.done() or not longest:
+        start = time.perf_counter()
+        writer.write(way.head(up, "GET", "/download?kind=text&size=100"))
+        await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(100)
+        longest = max(longest, 1000 * (time.perf_counter() - start))
+        await asyncio.sleep(0.002)
+    writer.close()
+    await task
+    return longest

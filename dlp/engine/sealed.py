@@ -46,7 +46,7 @@ def may_be_sealed(surface: bytes) -> bool:
     """Return whether a surface may hold something that nobody could read; True costs a closer look."""
     seen = rows(surface, _ROWS, _ENOUGH)
     mixed = seen & _MIXED == _MIXED
-    return (
+    return bool(
         (seen & 1 and any(_dense(token.decode()) for token in _long_ones(surface)))
         or (seen & 2 and _OF_LIST in surface.translate(_IN_LIST) and _LIST_IN_BYTES.search(surface) is not None)
         or (seen & 4 and _OF_GROUPS in surface.translate(_IN_GROUPS) and _GROUPS_IN_BYTES.search(surface) is not None)

@@ -9,7 +9,7 @@ from typing import overload
 from dlp.core.edit import Edit, apply_edits
 from dlp.core.errors import ParseError
 from dlp.core.message import Kind, Part
-from dlp.wire.limits import MAX_PARTS, MAX_PATHS
+from dlp.wire.limits import MAX_PARTS, MAX_PATHS, let_go
 
 type Pieces = Iterable[tuple[str, str]]
 """A written text cut up as (as written, what it says). Where both are equal the piece may be cut anywhere."""
@@ -131,6 +131,7 @@ class Leaves:
     def check(self) -> None:
         """Raise ParseError where there are more parts, or longer paths, than are kept."""
         if self.spent > MAX_PATHS or len(self.parts) > MAX_PARTS:
+            let_go(self.parts)
             raise ParseError(f"body: more than {MAX_PARTS} parts, or paths too long to keep")
 
 

@@ -1,12 +1,14 @@
 """How much of one body is read before it is given up: sizes, depths, counts."""
 
+from typing import Any
+
 from dlp.core.errors import ParseError
 
 MAX_DEPTH = 200
 """Nesting of JSON containers or XML elements."""
 
-MAX_PARTS = 500_000
-"""Parts of one body: a quarter of a million members and their keys. More would keep a processor busy for seconds."""
+MAX_PARTS = 250_000
+"""Parts of one body: 125,000 members and their keys. More would take 64 MB, and keep a processor busy for seconds."""
 
 MAX_PATHS = 128_000_000
 """Code points of all paths of one body together; one long key above a million leaves would else fill the memory."""
@@ -20,6 +22,8 @@ MAX_MEMBERS = 1000
 MAX_NESTING = 5
 """Multipart inside multipart."""
 
+_BIT = 500  # objects that are freed at once
+
 
 def check_count(text: str, signs: str, what: str) -> None:
     """Raise ParseError where a text has so many of these signs that it has more parts than are read.
@@ -28,6 +32,12 @@ def check_count(text: str, signs: str, what: str) -> None:
     """
     if sum(map(text.count, signs)) > MAX_PARTS * 5 // 4:
         raise ParseError(f"{what}: more than {MAX_PARTS} parts")
+
+
+def let_go(items: list[Any]) -> None:
+    """Free what was read in vain bit by bit: all of it at once would hold everybody up for 100 ms."""
+    while items:
+        del items[-_BIT:]
 
 
 class TooLarge(ParseError):  # noqa: N818 - the name says what it is; every caller reads it as an outcome

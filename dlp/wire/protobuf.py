@@ -14,7 +14,7 @@ from dlp.core.errors import ParseError
 from dlp.core.message import Kind, Part
 from dlp.wire.document import Document, Edits
 from dlp.wire.leaf import edited_text, text_part
-from dlp.wire.limits import MAX_PARTS, MAX_PATHS
+from dlp.wire.limits import MAX_PARTS, MAX_PATHS, let_go
 
 _MAX_DEPTH = 100  # what protobuf's own readers take
 _MAX_FIELD = (1 << 29) - 1
@@ -76,6 +76,7 @@ class _Message:
         self.where.append(node)
         self._spent += len(part.path)
         if len(self.parts) > MAX_PARTS or self._spent > MAX_PATHS:
+            let_go(self.parts)
             raise ParseError(f"protobuf: more than {MAX_PARTS} parts, or paths too long to keep")
 
     def _fields(self, at: int, end: int) -> list[_Field] | None:
@@ -83,6 +84,7 @@ class _Message:
         data, fields = self.data, list[_Field]()
         while at < end:
             if len(fields) > _MOST_FIELDS:
+                let_go(fields)
                 raise ParseError(f"protobuf: more than {_MOST_FIELDS} fields")
             tag, value = _varint(data, at, end)
             number, kind = tag >> 3, tag & 7

@@ -1,6 +1,6 @@
 import pytest
 
-from dlp.bench import stream_peer, streams
+from dlp.bench import bombs, stream_peer, streams
 from dlp.bench.streams import MB, Effort
 
 
@@ -18,7 +18,13 @@ def test_a_text_is_text_and_what_is_binary_is_not():
 
 @pytest.mark.e2e
 def test_a_short_run_measures_every_row():
-    told = streams.run(Effort(rate=500, count=100, rounds=1, body=12 * MB, stream=12 * MB))
+    thrown = ("gzip coding", bombs.ENDLESS[1])
+    told = streams.run(Effort(rate=500, count=100, rounds=1, body=12 * MB, stream=12 * MB, bombs=thrown))
     rows = {row["name"]: row for row in told["rows"]}  # type: ignore[attr-defined, index]
-    assert len(rows) == 16
-    assert all(row["value"] >= -5 for row in rows.values())
+    assert len(rows) == 16 + 3 * (2 + 1)
+    assert all(row["value"] >= -5 for name, row in rows.items() if not name.endswith("another session"))
+
+
+@pytest.mark.parametrize("name", [*bombs.ENDLESS, *bombs.LYING, "JSON nested 100,000 deep"])
+def test_a_bomb_is_an_answer_with_a_head(name: str):
+    assert next(bombs.answer(name)).startswith(b"HTTP/1.1 200 OK\r\nContent-Type: ")
