@@ -1,9 +1,13 @@
 """Forms with a check of their own, beyond Presidio's: e-mail addresses inside of URLs, and Ethereum's addresses."""
+# ruff: noqa: ARG001  all recognizers are asked alike
 
 import re
 from collections.abc import Iterator
 from functools import cache, lru_cache
 from typing import Any
+
+from dlp.core.finding import Confidence
+from dlp_presidio.cues import Context, Look, Seen
 
 _SIGN = r"(?:@|%40|%2540)"
 MAIL_LOOK = r"[=/?&;+%][\w.+-]+@\w[\w-]*\.\w|[\w.+-]%(?:25)?40\w[\w-]*\.\w"
@@ -16,6 +20,18 @@ _inside = re.compile(r"[=/?&;%+]\Z|%[0-9A-Fa-f]{2}\Z|%(?:25)?40")
 
 ADDRESS_LOOK = r"\b0x[0-9a-f]{40}\b"
 _address = re.compile(r"(?<![\w])0[xX]([0-9a-fA-F]{40})(?!\w)")
+
+
+def mails_seen(text: str, words: Context, least: float) -> Iterator[Seen]:
+    """Give e-mail addresses inside of URLs, percent-encoded too."""
+    for start, end in mails(text):
+        yield "EMAIL_ADDRESS", start, end, 1.0, "mail:url"
+
+
+def wallets_seen(text: str, words: Context, least: float) -> Iterator[Seen]:
+    """Give Ethereum's addresses."""
+    for start, end, score in wallets(text):
+        yield "CRYPTO", start, end, score, "wallet:ethereum"
 
 
 def mails(text: str) -> Iterator[tuple[int, int]]:
@@ -89,3 +105,9 @@ def keccak(data: bytes) -> bytes:
 
 def _rotated(lane: int, bits: int) -> int:
     return (lane << bits | lane >> (64 - bits)) & _WORD
+
+
+LOOKS: tuple[Look, ...] = (
+    ("EMAIL_ADDRESS.own", MAIL_LOOK, Confidence.HIGH),
+    ("CRYPTO.own", ADDRESS_LOOK, Confidence.HIGH),
+)

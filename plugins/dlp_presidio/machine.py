@@ -47,17 +47,19 @@ _THINGS = frozenset(
 
 _product = re.compile(r"(?:^|[\s(;,\"])[A-Za-z][\w.+-]*/\Z")
 _products = re.compile(r"[A-Za-z][\w.+-]*/\d")
+_assigned = re.compile(r"[\w.-]+[=?&/]")  # what is left of it is found as an address inside of a URL
 _country = re.compile(r"\+\d{1,3}[ .-]?\Z")
 _SHORTEST_LICENCE = 4
 _NEAR = 64
+_licence = re.compile(r"(?i)\blic").search
 
 
-def is_chance(entity: str, text: str, start: int, end: int) -> bool:
+def is_chance(entity: str, text: str, start: int, end: int, context: str = "", words: tuple[str, ...] = ()) -> bool:
     """Say whether a number has a form by chance: it is a version, a piece of a longer identifier or of a phone number.
 
     One in ten nine-character pieces of hexadecimal passes for a medical licence, one in eleven telephone numbers for a
-    number of the National Health Service. Presidio looks for context in pieces of words: `v3` is a licence after
-    `application`.
+    number of the National Health Service. Presidio looks for context, which it finds in pieces of words: `v3` is a
+    licence after `application`. `context` is the word that it took for support, `words` are those of the key.
     """
     match entity:
         case "IP_ADDRESS":
@@ -67,7 +69,10 @@ def is_chance(entity: str, text: str, start: int, end: int) -> bool:
         case "UK_NHS":
             return _country.search(text, max(0, start - 6), start) is not None
         case "US_DRIVER_LICENSE":
-            return end - start < _SHORTEST_LICENCE
+            near = f"{text[max(0, start - _NEAR) : end]} {' '.join(words)}"
+            return end - start < _SHORTEST_LICENCE or (context == "lic" and not _licence(near))
+        case "EMAIL_ADDRESS":
+            return _assigned.match(text, start, end) is not None
         case _:
             return False
 

@@ -171,7 +171,7 @@ def _seen_together(parts: Sequence[Part], waiting: _Waiting, asked: Asked) -> It
         said, around = _model(settings.engine, settings.model).read(list(waiting.modelled), waiting.worded)
     for index, candidates, words in waiting.candidates:
         text = parts[index].text
-        for result in _plausible(text, _in_context(candidates, words, around.get(text) or Plain(text))):
+        for result in _plausible(text, _in_context(candidates, words, around.get(text) or Plain(text)), words):
             if result.entity in _FORMATS:
                 waiting.formats.setdefault(text, []).append((result.start, result.end))
             if asked is None or result.score >= own.FLOOR[asked[result.entity]]:
@@ -199,11 +199,11 @@ def _is_thing(part: Part, entity: str, length: int) -> bool:
     return is_thing(context_words(part.name, part.path), part.name)
 
 
-def _plausible(text: str, results: Iterable[Result]) -> Iterable[Result]:
+def _plausible(text: str, results: Iterable[Result], words: tuple[str, ...]) -> Iterable[Result]:
     """Give the results without what only has the form by chance, unless Presidio's are all wanted."""
     if _current().presidio_only:
         return results
-    return [one for one in results if not is_chance(one.entity, text, one.start, one.end)]
+    return [one for one in results if not is_chance(one.entity, text, one.start, one.end, one.context, words)]
 
 
 def _by_part(hits: Hits) -> dict[int, dict[str, set[int]]]:

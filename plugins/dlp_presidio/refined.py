@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from dlp_presidio.machine import is_odd_there
-from dlp_presidio.own import GROUP
+from dlp_presidio.names import begins_with_role, grown, is_field, is_none, trimmed
+from dlp_presidio.places import GROUP
 
 type Span = tuple[str, int, int, float]
 
@@ -19,10 +20,17 @@ _date = re.compile(
     r"(?i)\b(?:1[6-9]|20)\d\d\b(?!s)|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}:\d\d"
     r"|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?[ ]+\d|\d(?:st|nd|rd|th)?[ ]+(?:of[ ]+)?(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
 )
+_owned = re.compile(r"['\u2019]s[ ]")
+_code = re.compile(r"[A-Z]{1,4}[ -]?\d[\d/.-]*|\w*[^\W\d_]\d\w*|[a-z]{1,3}").fullmatch
+_initialled = re.compile(r"[^\W\d_a-z]\.[ ][^\W\d_]").match
+_pieces = re.compile(r"(?:[^\n\t(]|(?<! )\(|\([^\n\t()]*\))+|\([^\n\t(]+").finditer
+_after_date = re.compile(r"[ ]\w*[\[\]{}<>=]")
+_counted = re.compile(r"\d[ \u00a0]").search
 _weekday = re.compile(r"(?i)(?:on[ ]+)?((?:mon|tues|wednes|thurs|fri|satur|sun)day)s?")
 _trade = re.compile(r"\w(?:er|or|ist|ian|ant|yst|tary|man|woman)s?$")
 _direction = re.compile(r"(?i)(?:south|north|east|west|central)(?:ern)?[ ]+(?=\S)")
 _upper = re.compile(r"[^\W\d_a-z]")
+_no_firm = re.compile(r"://|[=<>{}\[\]|\\~`]|\A[^\W\d_A-Z]{1,4}\Z|\A[^\W\d_A-Z]/[^\W\d_A-Z]\Z").search
 _impossible = re.compile(r"://|[=<>{}\[\]_|\\@#$%^*+~`;\"]|\w[(]|\w{26}|[\u3400-\u9fff]{8}").search
 _humps = re.compile(
     r"(?:Mc|Mac|O['\u2019]|D['\u2019]|De|Di|Da|Du|La|Le|Lo|Van|Von|Fitz|Al|El|St|Ten|Ter)?[^\W\d_][^\W\d_A-Z]*"
@@ -52,6 +60,8 @@ def refined(
     kept: list[Span] = []
     for entity, start, end, score in [piece for span in spans for piece in _without(span, formats)]:
         for number, (first, last) in enumerate(_lines(text, start, end)):
+            if number and text[last : last + 1] == ":":
+                continue  # the name of the next field
             if number and entity in ("PERSON", "ORGANIZATION"):
                 # A signature: the name, then what the person does, then where.
                 trade = _trade.search(text, first, last)
@@ -64,7 +74,21 @@ def refined(
             if one := _judged(text, entity, first, last, score):
                 kept.append(one)
     kept = [one for one in kept if not any(start <= one[1] and one[2] <= end for start, end in within)]
+    kept = _whole(text, kept, within)
     return kept + _repeated(text, kept)
+
+
+def _whole(text: str, spans: Sequence[Span], within: Sequence[tuple[int, int]]) -> list[Span]:
+    """Return the spans with people's names grown to all of their words, and each name once."""
+    others = [*within, *((start, end) for entity, start, end, _ in spans if entity != "PERSON")]
+    found: list[Span] = []
+    for entity, start, end, score in spans:
+        if entity == "PERSON":
+            start, end = grown(text, start, end, others)  # noqa: PLW2901  the same, whole
+            if any(one[0] == "PERSON" and one[1] <= start and end <= one[2] for one in found):
+                continue
+        found.append((entity, start, end, score))
+    return found
 
 
 def _without(span: Span, formats: Sequence[tuple[int, int]]) -> Iterable[Span]:
@@ -81,7 +105,7 @@ def _without(span: Span, formats: Sequence[tuple[int, int]]) -> Iterable[Span]:
 
 def _lines(text: str, start: int, end: int) -> Iterable[tuple[int, int]]:
     """Give the pieces of a span that stand on one line each, without punctuation and articles at their edges."""
-    for piece in re.finditer(r"[^\n\t]+", text[start:end]):
+    for piece in _pieces(text[start:end]):
         first, last = start + piece.start(), start + piece.end()
         while first < last and text[first] in _EDGES:
             first += 1
@@ -96,23 +120,19 @@ def _lines(text: str, start: int, end: int) -> Iterable[tuple[int, int]]:
 def _judged(text: str, entity: str, start: int, end: int, score: float) -> Span | None:
     shown = text[start:end]
     if entity == "DATE_TIME":
-        if weekday := _weekday.fullmatch(shown):
-            return entity, start + weekday.start(1), start + weekday.end(1), score
-        return (entity, start, end, score) if _date.search(shown) else None
-    if entity == "PERSON" and (title := _title.match(shown)):
-        start += title.end()
-    elif entity in ("ORGANIZATION", "LOCATION", "NRP") and (article := _article.match(shown)):
-        start += article.end()
-    if (
-        entity == "LOCATION"
-        and (direction := _direction.match(text, start, end))
-        and "ern" in direction.group().lower()
-    ):
-        start = direction.end()
-    if entity == "LOCATION" and text[max(0, start - 3) : start].lower() == "at " and text[end : end + 4] == " in ":
-        entity = "ORGANIZATION"  # at a firm in a town
+        return _dated(shown, start, end, score)
+    if entity == "ORGANIZATION" and (begins_with_role(shown) or _initialled(shown)):
+        entity, end = "PERSON", start + len(shown.partition(" from ")[0])
+    if entity == "PERSON":
+        start, end = _bare(text, start, end)
+        if is_field(text, start, end):
+            return None
+        if is_none(text[start:end]):
+            score = min(score, UNLIKELY)
+    else:
+        entity, start = _placed(text, entity, start, end)
     shown = text[start:end]
-    if shown.lower() in _THINGS or not any(map(str.isalpha, shown)):
+    if shown.lower() in _THINGS or not any(map(str.isalpha, shown)) or _is_code(text, entity, start, end):
         return None
     score = _likely(text, entity, start, end, score)
     if entity in ("PERSON", "ORGANIZATION") and any(map(str.isdigit, shown)):
@@ -120,6 +140,44 @@ def _judged(text: str, entity: str, start: int, end: int, score: float) -> Span 
     if entity == "ORGANIZATION":
         score = max(score, 0.4)  # Presidio's default drops them all; as a guess of low confidence they are of use
     return (entity, start, end, score) if score else None
+
+
+def _dated(shown: str, start: int, end: int, score: float) -> Span | None:
+    if weekday := _weekday.fullmatch(shown):
+        return "DATE_TIME", start + weekday.start(1), start + weekday.end(1), score
+    if cut := _after_date.search(shown):
+        shown, end = shown[: cut.start()], start + cut.start()
+    return ("DATE_TIME", start, end, score) if _date.search(shown) else None
+
+
+def _bare(text: str, start: int, end: int) -> tuple[int, int]:
+    """Return a person's span without labels, greetings, roles and titles before it, and without what is theirs."""
+    start = trimmed(text, start, end)
+    if title := _title.match(text, start, end):
+        start = title.end()
+    owned = _owned.search(text, start, end)
+    return start, owned.start() if owned else end
+
+
+def _placed(text: str, entity: str, start: int, end: int) -> tuple[str, int]:
+    """Return what a place, a group or an organisation is, and where it begins: without an article, or a direction."""
+    if article := _article.match(text, start, end):
+        start = article.end()
+    if entity != "LOCATION":
+        return entity, start
+    if (direction := _direction.match(text, start, end)) and "ern" in direction.group().lower():
+        start = direction.end()
+    if text[max(0, start - 3) : start].lower() == "at " and text[end : end + 4] == " in ":
+        return "ORGANIZATION", start  # at a firm in a town
+    return entity, start
+
+
+def _is_code(text: str, entity: str, start: int, end: int) -> bool:
+    """Say whether a span is a code, a unit after a number, or a piece of a line that no firm is written with."""
+    shown = text[start:end]
+    if entity == "LOCATION":
+        return end - start < _LONG and _counted(text[max(0, start - 2) : start]) is not None
+    return bool(_code(shown)) or (entity == "ORGANIZATION" and _no_firm(shown) is not None)
 
 
 def _likely(text: str, entity: str, start: int, end: int, score: float) -> float:

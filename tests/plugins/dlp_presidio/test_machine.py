@@ -2,7 +2,7 @@ import pytest
 
 import dlp_presidio.plugin as subject
 from dlp.testing.plugins import Json, findings_of, host_of, message_of
-from dlp_presidio.machine import is_odd_there, is_thing
+from dlp_presidio.machine import is_chance, is_odd_there, is_thing
 from dlp_presidio.model import model_path
 
 
@@ -115,3 +115,15 @@ def test_presidio_only_keeps_it():
     found = told({"ner": "on", "presidio_only": True}, {**BODY, "app": "Jenkins"})
     assert {*CHANCES, ("PERSON", "Jenkins")} <= {one[:2] for one in found}
     assert ("PERSON", "Jenkins", "high") in found
+
+
+def test_a_piece_of_a_word_is_no_support_for_a_licence():
+    text = "Duplicate of ticket 22635464"
+    assert is_chance("US_DRIVER_LICENSE", text, 20, 28, "lic")
+    assert not is_chance("US_DRIVER_LICENSE", text, 20, 28, "lic", ("lic", "no"))
+    assert not is_chance("US_DRIVER_LICENSE", "licence 22635464", 8, 16, "lic")
+
+
+def test_what_is_assigned_is_no_part_of_an_address():
+    assert is_chance("EMAIL_ADDRESS", "user=a.b@x.example", 0, 18)
+    assert not is_chance("EMAIL_ADDRESS", "a.b@x.example", 0, 13)

@@ -33,6 +33,24 @@ def test_a_name_is_known_again_by_its_parts():
     assert told(text, ("PERSON", "Anna Lee")) == [("PERSON", "Anna Lee"), ("PERSON", "Lee")]
 
 
+def test_what_is_no_name_around_it_is_left_out():
+    assert told("Applicant Anna Lee, born", ("ORGANIZATION", "Applicant Anna Lee")) == [("PERSON", "Anna Lee")]
+    assert told("J. Lee from Acme AS", ("ORGANIZATION", "J. Lee from Acme AS")) == [("PERSON", "J. Lee")]
+    assert told("Anna Lee's Cautionary Tales", ("PERSON", "Anna Lee's Cautionary Tales")) == [("PERSON", "Anna Lee")]
+    text = "New hire: Anna Lee\nStart: 2001\nSSN: x"
+    assert told(text, ("PERSON", "Anna Lee\nStart")) == [("PERSON", "Anna Lee")]
+
+
+def test_codes_and_units_are_nobody_and_nowhere():
+    spans = (("PERSON", "SpO2"), ("ORGANIZATION", "BP 132/84"), ("LOCATION", "GB"), ("ORGANIZATION", "ip=1.2.3.4"))
+    assert told("SpO2 and BP 132/84, 32 GB, ip=1.2.3.4", *spans) == []
+
+
+def test_a_date_ends_where_a_log_goes_on():
+    text = "Jun 12, 1985 sshd[8812"
+    assert told(text, ("DATE_TIME", text)) == [("DATE_TIME", "Jun 12, 1985")]
+
+
 def test_a_street_called_after_somebody_is_nobody():
     text = "at 3 John Adams Street"
     assert told(text, ("PERSON", "John Adams"), within=((3, 22),)) == []
