@@ -5,6 +5,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from http import HTTPStatus
 from itertools import chain
@@ -13,8 +14,9 @@ from dlp.core.edit import Edit
 from dlp.core.errors import ParseError
 from dlp.core.message import Block, Kind, Part
 from dlp.wire.form_text import read_form
-from dlp.wire.json_text import pointer
-from dlp.wire.leaf import FIXED, Codec, Leaves, by_part, edited_text, rewrite
+from dlp.wire.graphql_text import add_query
+from dlp.wire.json_text import pointer, read_json
+from dlp.wire.leaf import FIXED, MIRROR, Codec, Leaves, by_part, edited_text, rewrite
 from dlp.wire.percent import PERCENT, percent_decode
 
 type Header = tuple[bytes, bytes]
@@ -195,7 +197,10 @@ class Head:
         for part, mine in upper.items():
             if first.leaves.parts[part].path.startswith("url/"):
                 _segment(edited_text(first.leaves.parts[part], mine))
-        target = first.rewrite(upper).get("target", self._target)
+        own = {part: mine for part, mine in upper.items() if first.leaves.places[part][2] is not MIRROR}
+        target = first.rewrite(own).get("target", self._target)
+        if len(own) < len(upper):
+            _check_mirrors(first, upper, target)
         headers = list(self._headers)
         for line, text in second.rewrite(lower).items():
             _put(headers, line, text, second)
@@ -217,9 +222,8 @@ def read_request_head(method: str, authority: str, target: str, headers: Sequenc
         return _request_lines(method, authority, target), _header_lines(pairs, authority, _HARMLESS)
 
     line = f"{method} {authority} {target}"
-    first = (
-        line.encode() if line.isascii() and "%" not in target and "+" not in target and "%" not in authority else None
-    )
+    hides = "%" in target or "+" in target or "%" in authority or ("query=" in target and "{" in target)
+    first = line.encode() if line.isascii() and not hides else None
     keys = (("request", method, authority, target), ("request", authority, pairs))
     return Head(target, pairs, make, keys, (first, _surface(pairs)))
 
@@ -327,6 +331,25 @@ def _query(lines: _Lines, query: str, start: int) -> None:
         if part.ambiguous:
             found = replace(found, ambiguous=True)
         lines.add("target", found, start + first, start + last, codec)
+    _asked(lines, leaves.parts)
+
+
+def _asked(lines: _Lines, parts: Sequence[Part]) -> None:
+    """Add what a GraphQL query in a URL means, as is done for one in a body (GraphQL over HTTP, 6.3)."""
+    queries = [part for part in parts if part.path == "query/query" and part.kind is Kind.TEXT]
+    if not queries:
+        return
+    said, variables = Leaves(), Leaves()
+    for part in parts:
+        if part.path == "query/variables" and part.kind is Kind.TEXT:
+            with suppress(ParseError):  # then they are no variables, and state no facts
+                read_json(part.text, "", variables)
+    values = {part.path: part for part in variables.parts if part.kind is not Kind.KEY}
+    for part in queries:
+        add_query(said, part.path, part.text, lambda name: values.get(f"/{name}"))
+    doubted = any(part.ambiguous for part in parts)
+    for part in said.parts:
+        lines.add("target", replace(part, ambiguous=True) if doubted else part, 0, 0, MIRROR)
 
 
 def _segment(text: str) -> None:
@@ -416,6 +439,19 @@ def _basic(lines: _Lines, number: int, path: str, basic: tuple[str, str, re.Matc
     if colon:
         part = Part(f"{path}/basic/password", password, Kind.TEXT, "password")
         lines.add(line, part, len(user) + 1, len(text), _PASSWORD)
+
+
+def _check_mirrors(lines: _Lines, edits: dict[int, list[Edit]], target: str) -> None:
+    """Raise ParseError unless the new target says in its query what the edits say."""
+    parts = lines.leaves.parts
+    expected = [edited_text(part, edits[n]) if n in edits else part.text for n, part in enumerate(parts)]
+    path, _, query = target.partition("?")
+    again = _Lines()
+    again.texts["target"] = target, "utf-8"
+    _query(again, query, len(path) + 1)
+    found = [part.text for part in again.leaves.parts]
+    if expected[len(expected) - len(found) :] != found:
+        raise ParseError("edit: with it the query would mean something else")
 
 
 def _put(headers: list[Header], line: object, text: str, lines: _Lines) -> None:

@@ -95,14 +95,30 @@ def test_a_query_of_which_not_all_is_known_is_held_to_what_restricts(rig: Rig, b
 
 
 @pytest.mark.parametrize(
-    "asked",
+    ("asked", "passes"),
     [
-        {"query": "{ team { id } }"},
-        {"query": "mutation { fire { id } }"},
-        {"operationName": "Team", "extensions": json.dumps(PERSISTED)},
+        ({"query": "{ team { id } }"}, True),
+        ({"query": "{ team: employee { name } }", "variables": "{}"}, True),
+        ({"query": "mutation { fire { id } }"}, False),
+        ({"query": "{ employee: fire(id: 1) { name } }"}, False),
+        ({"query": "{ broken"}, False),
+        ({"operationName": "Team", "extensions": json.dumps(PERSISTED)}, False),
     ],
 )
-def test_a_query_in_the_url_states_no_facts_and_is_held_to_what_restricts(rig: Rig, asked: dict[str, str]):
-    sent = Sent(method="GET", target=f"/graphql?{urlencode(asked)}")
+def test_a_query_in_the_url_states_the_same_facts_as_one_in_a_body(
+    rig: Rig,
+    asked: dict[str, str],
+    passes: bool,  # noqa: FBT001
+):
+    rig.answer = Sent(body=b"{}", kind="application/json")
+    for written in (urlencode(asked), "&".join(f"{name}={text.replace(' ', '+')}" for name, text in asked.items())):
+        rig.received.clear()
+        status, _, _ = rig.ask(rig.wall.open(), "source.test", Sent(method="GET", target=f"/graphql?{written}"))
+        assert (status == 200, len(rig.received) == 1) == (passes, passes)
+
+
+@pytest.mark.parametrize("more", ["&query=mutation{fire{id}}", ";a=b"])
+def test_a_query_in_the_url_beside_another_is_held_to_what_restricts(rig: Rig, more: str):
+    sent = Sent(method="GET", target=f"/graphql?query={{team{{id}}}}{more}")
     status, _, _ = rig.ask(rig.wall.open(), "source.test", sent)
     assert (status, rig.received) == (403, [])

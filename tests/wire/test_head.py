@@ -197,3 +197,34 @@ def test_a_query_that_some_split_at_semicolons_states_no_fact():
 
     assert doubted("/x?c=a&x=1;c=b") == {True}
     assert doubted("/x?c=a&x=1%3Bc=b") == {False}
+
+
+def meaning(target: str) -> dict[str, str]:
+    parts = read_request_head("GET", "h:80", target, ()).blocks[0].parts
+    return {part.path: part.text for part in parts if part.path.startswith("graphql/")}
+
+
+def test_a_query_of_graphql_in_the_url_says_what_it_means():
+    said = {"graphql/operation": "query", "graphql/fields/0": "team", "graphql/arguments/team/id": "a@b.c"}
+    assert meaning('/g?query={team(id:"a@b.c"){x}}') == said
+    assert meaning('/g?query=query(%24i:ID){team(id:%24i){x}}&variables={"i":"a@b.c"}') == said
+    assert meaning("/g?query=words") == {}
+    assert meaning("/g?query=query($i:ID){team(id:$i){x}}&variables=none")["graphql/arguments/team/id"] == ""
+
+
+def test_a_query_of_graphql_in_the_url_has_no_surface_that_would_speak_for_what_it_means():
+    assert read_request_head("GET", "h:80", "/g?query={team{x}}", ()).blocks[0].surface is None
+    assert read_request_head("GET", "h:80", "/g?query=words", ()).blocks[0].surface is not None
+
+
+def test_a_value_in_a_query_in_the_url_is_rewritten_where_it_stands():
+    head = read_request_head("GET", "h:80", '/g?query={team(id:"a@b.c"){x}}', ())
+    texts = {part.path: (number, part.text) for number, part in enumerate(head.blocks[0].parts)}
+    number, text = next((n, t) for p, (n, t) in texts.items() if p == "query/query")
+    at = text.index("a@b.c")
+    mirror = texts["graphql/arguments/team/id"][0]
+    both = [Edit(number, at, at + 5, "[EMAIL_1]"), Edit(mirror, 0, 5, "[EMAIL_1]")]
+    target, _ = head.write(both)
+    assert meaning(target)["graphql/arguments/team/id"] == "[EMAIL_1]"
+    with pytest.raises(ParseError, match="mean something else"):
+        head.write(both[1:])
