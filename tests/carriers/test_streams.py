@@ -82,3 +82,23 @@ def test_a_permitted_value_in_a_frame_arrives_true(rig: Rig, session: SessionInf
 def test_harmless_frames_pass_as_they_are(rig: Rig, name: str):
     assert rig.say(rig.wall.open(), "ws.shut.test", FRAMES[name](PLAIN)) == "ok"
     assert rig.frames == [whole(FRAMES[name](PLAIN))]
+
+
+CUT: dict[str, Callable[[str, str], Any]] = {
+    "two members": lambda one, other: json.dumps({"a": one, "b": other}),
+    "two items": lambda one, other: json.dumps([one, other]),
+    "two members of a model's text": lambda one, other: json.dumps({"delta": {"text": one, "content": other}}),
+    "fields of a message without its schema": lambda one, other: b"".join(
+        bytes([number << 3 | 2, len(text)]) + text.encode() for number, text in ((1, one), (2, other))
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CUT)
+def test_a_known_value_over_fields_of_one_frame_does_not_reach_a_sink_that_may_not_have_it(rig: Rig, name: str):
+    session = rig.session()
+    middle = MAIL.index("@") + 3
+    rig.frames.clear()
+    assert rig.say(session, "ws.shut.test", CUT[name](MAIL[:middle], MAIL[middle:])) == "1008"
+    assert rig.frames == []
+    assert rig.say(rig.wall.open(), "ws.shut.test", CUT[name](PLAIN[:4], PLAIN[4:])) == "ok"
