@@ -6,17 +6,14 @@ Here it is settled who asks and for which server; what is said is judged in dial
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from typing import Any, Protocol
-
-import uvicorn
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Protocol
 
 from dlp.adapters import own_host
-from dlp.adapters.admin import QuietServer
 from dlp.adapters.fail_closed import FailClosed
 from dlp.adapters.mcp_child import Children
-from dlp.adapters.mcp_corked import CorkedHttp
 from dlp.adapters.mcp_drive import Finish
+from dlp.adapters.mcp_front import Connection
 from dlp.adapters.mcp_http import Deliver, GoneError, Receive, Request, Scope, read_content
 from dlp.adapters.mcp_joined import Joined
 from dlp.adapters.mcp_remote import Begin, Remote
@@ -64,7 +61,7 @@ class Shell(Protocol):
 
 
 class Gateway:
-    """Serves sandboxes; an ASGI application that uvicorn runs."""
+    """Serves sandboxes; an ASGI application."""
 
     def __init__(
         self,
@@ -103,33 +100,21 @@ class Gateway:
         # Accepted sockets inherit it; asyncio sets it only on sockets that name their protocol. Without, 40 ms a call.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._names = frozenset({f"[{host}]" if ":" in host else host})
-        config = uvicorn.Config(
-            self,
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            server_header=False,
-            date_header=False,
-            proxy_headers=False,
-            ws="none",
-            http=CorkedHttp,
-            timeout_graceful_shutdown=1,
-            h11_max_incomplete_event_size=self._shell.limits.header,
+        open_: set[Connection] = set()
+        front = await asyncio.get_running_loop().create_server(
+            lambda: Connection(self, self._shell.limits.header, open_), sock=listener, backlog=1024
         )
-        server = QuietServer(config)
-        task = asyncio.create_task(server.serve(sockets=[listener]))
         sweeping = asyncio.create_task(self._sweep())
         try:
-            while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn sets a flag, not an event
-                await asyncio.sleep(0.001)
             name = listener.getsockname()
             yield str(name[0]), int(name[1])
         finally:
             sweeping.cancel()
-            server.should_exit = server.force_exit = True
+            front.close()
+            for connection in list(open_):
+                connection.close()
             await self.close()
-            await task
-            listener.close()
+            await front.wait_closed()
 
     async def close(self) -> None:
         """End all children and connections."""
@@ -139,16 +124,13 @@ class Gateway:
             await children.close()
 
     async def __call__(self, scope: Scope, receive: Receive, deliver: Deliver) -> None:
-        """Serve one request; whatever raises ends it."""
-        if scope["type"] != "http":
-            return
+        """Serve one request; whatever raises ends it. Once its client is gone, who runs this cancels it."""
         request = Request(scope["method"], scope["path"], scope["headers"], deliver)
-        serving = asyncio.ensure_future(self._serve(request, receive))
         guard = FailClosed()
         with guard:
-            await serving
+            await self._serve(request, receive)
         if guard.error is not None and not isinstance(guard.error, GoneError):
-            with contextlib.suppress(RuntimeError):  # it has begun to answer: then uvicorn closes
+            with contextlib.suppress(RuntimeError):  # it has begun to answer: then the connection is closed
                 await request.answer(500)
 
     async def _serve(self, request: Request, receive: Receive) -> None:
@@ -167,7 +149,7 @@ class Gateway:
             await self._post(server, session, request, receive)
         elif request.method in ("GET", "DELETE"):
             serve = server.get if request.method == "GET" else server.delete
-            await _unless_gone(serve(session, request), receive)
+            await serve(session, request)
         else:
             await request.answer(405, b"", [(b"allow", b"GET, POST, DELETE")])
 
@@ -189,7 +171,7 @@ class Gateway:
             )
             await request.answer(413, error_bytes(number, PARSE_ERROR, told))
             return
-        await _unless_gone(server.post(session, request, content), receive)
+        await server.post(session, request, content)
 
     def _session(self, request: Request) -> SessionInfo | None:
         """Return whose request this is; an MCP session or what a client says of itself never tells."""
@@ -219,25 +201,3 @@ class Gateway:
                 alive = self._shell.engine.sessions.alive
                 for one in (*self._each.values(), self._joined):
                     one.sweep(alive)
-
-
-async def _unless_gone(work: Coroutine[Any, Any, None], receive: Receive) -> None:
-    """Do the work unless the client leaves: then it is given up, which is how a request is cancelled over HTTP."""
-    doing = asyncio.ensure_future(work)
-
-    async def watch() -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
-
-    if doing.done():
-        await doing
-        return
-    watching = asyncio.ensure_future(watch())
-    try:
-        await asyncio.wait([doing, watching], return_when=asyncio.FIRST_COMPLETED)
-        if doing.done():
-            await doing
-    finally:
-        for task in (doing, watching):
-            if not task.done():
-                task.cancel()

@@ -1,20 +1,23 @@
 """Streamable-HTTP servers as the gateway reaches them: one request on a pooled connection, its answer as it comes."""
 
 import asyncio
+import re
 import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from time import monotonic
 from urllib.parse import urlsplit
 
-import h11
-
 from dlp.config import Limits, McpServer
-from dlp.core.errors import DlpError
+from dlp.core.errors import DlpError, ParseError
+from dlp.wire.mcp_frames import END, Frame, Frames, Head
 
 _IDLE_SECONDS = 4.0  # less than servers usually keep an idle connection: one that just closed loses a request
 _MOST_IDLE = 32
-_AT_ONCE = 65_536
+_AT_ONCE = 65_536  # bytes that are handed on before an answer is whole
+_MOST_HELD = 1_000_000
+_FINAL = 200
+_LINE_END = re.compile(rb"[\r\n\x00]")
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -22,35 +25,120 @@ class UpstreamError(DlpError):
     """The server cannot be reached, or speaks no HTTP."""
 
 
-class _Connection:
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, header: int) -> None:
-        self.reader = reader
-        self.writer = writer
-        self.http = h11.Connection(h11.CLIENT, max_incomplete_event_size=header)
-        self.idle_since = 0.0
+class _Connection(asyncio.Protocol):
+    """A connection to a server; what comes is taken apart as it comes, and whoever waits wakes once there is enough."""
 
-    async def next(self) -> object:
-        """Return the next event of the answer; raises UpstreamError."""
-        while True:
+    def __init__(self, header: int) -> None:
+        self.idle_since = 0.0
+        self.busy = False  # an answer is waited for, or read
+        self._frames = Frames(header, answers=True)
+        self._ready: deque[Frame] = deque()
+        self._held = 0  # bytes of bodies that nobody has taken yet
+        self._whole = False  # whoever waits wants all of an answer
+        self._error = ""
+        self._over = False
+        self._paused = self._interim = False
+        self._stays = True
+        self._waiter: asyncio.Future[None] | None = None
+        self._transport: asyncio.Transport | None = None
+
+    @property
+    def usable(self) -> bool:
+        """Whether another request can be sent on it."""
+        return self._stays and not (self._over or self._error or self._ready) and self._frames.between
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take up a connection."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - one for reading and writing
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came."""
+        self._frames.feed(data)
+        self._take()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Take note that no more will come."""
+        self._over = True
+        if error is not None:
+            self._error = self._error or "it broke off"
+        self._frames.feed(b"")
+        self._take()
+
+    def write(self, data: bytes) -> None:
+        """Send bytes."""
+        if self._transport is None or self._over:
+            raise UpstreamError("it broke off")
+        self.busy, self._whole = True, False
+        self._transport.write(data)
+
+    def close(self) -> None:
+        """Let go of it."""
+        if self._transport is not None:
+            self._transport.close()
+
+    async def next(self) -> Frame:
+        """Return what comes next of an answer; raises UpstreamError."""
+        while not self._ready:
+            if self._error or self._over:
+                raise UpstreamError(self._error or "it closed the connection without an answer")
+            self._waiter = asyncio.get_running_loop().create_future()
             try:
-                event = self.http.next_event()
-            except h11.RemoteProtocolError:
-                raise UpstreamError("it speaks no HTTP, or broke off") from None
-            if event is not h11.NEED_DATA:
-                return event
-            try:
-                data = await self.reader.read(_AT_ONCE)
-            except OSError:
-                raise UpstreamError("it broke off") from None
-            self.http.receive_data(data)
+                await self._waiter
+            finally:
+                self._waiter = None
+        frame = self._ready.popleft()
+        if isinstance(frame, bytes):
+            self._held -= len(frame)
+            if self._paused and self._held < _MOST_HELD and self._transport is not None:
+                self._paused = False
+                self._transport.resume_reading()
+        elif frame is END:
+            self.busy = False
+        return frame
+
+    def _take(self) -> None:
+        try:
+            while not self._error and (frame := self._frames.next()) is not None:
+                self._note(frame)
+        except ParseError:
+            self._error = "it speaks no HTTP, or broke off"
+        if self._error:
+            self.close()
+        if self._held > _MOST_HELD and not self._paused and self._transport is not None and not self._over:
+            self._paused = True
+            self._transport.pause_reading()
+        wakes = self._over or self._error or not self._whole or self._held > _AT_ONCE
+        if wakes and self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _note(self, frame: Frame) -> None:
+        if not self.busy or (self._ready and self._ready[-1] is END):
+            self._error = "it answers what nobody asked"
+            return
+        if isinstance(frame, Head) and frame.status < _FINAL:  # an answer is still to come
+            self._interim = True
+            return
+        if frame is END and self._interim:
+            self._interim = False
+            return
+        if isinstance(frame, Head):
+            self._stays = frame.stays
+            # Whoever waits for an answer in one piece is woken once, not for each piece of it.
+            self._whole = not frame.one(b"content-type").lower().startswith(b"text/event-stream")
+        elif isinstance(frame, bytes):
+            self._held += len(frame)
+        else:
+            self._whole = False
+        self._ready.append(frame)
 
 
 class Answer:
     """What a server answers: status, header fields (names in small letters), and a body to be read or closed."""
 
-    def __init__(self, upstream: "Upstream", connection: _Connection, response: h11.Response) -> None:
-        self.status: int = response.status_code
-        self.fields: Mapping[bytes, bytes] = dict(response.headers)
+    def __init__(self, upstream: "Upstream", connection: _Connection, head: Head) -> None:
+        self.status = head.status
+        self.fields: Mapping[bytes, bytes] = dict(head.fields)
         self._upstream = upstream
         self._connection: _Connection | None = connection
 
@@ -71,11 +159,11 @@ class Answer:
         while self._connection is not None:
             try:
                 async with asyncio.timeout(None if patient else self._upstream.idle):
-                    event = await self._connection.next()
+                    frame = await self._connection.next()
             except TimeoutError:
                 raise UpstreamError("it fell silent") from None
-            if isinstance(event, h11.Data):
-                yield bytes(event.data)
+            if isinstance(frame, bytes):
+                yield frame
             else:
                 connection, self._connection = self._connection, None
                 self._upstream.free(connection)
@@ -95,7 +183,7 @@ class Answer:
     def close(self) -> None:
         """Give up on the rest."""
         if self._connection is not None:
-            self._connection.writer.close()
+            self._connection.close()
             self._connection = None
 
 
@@ -107,13 +195,14 @@ class Upstream:
         url = urlsplit(server.url)
         self._host, port = url.hostname or "", url.port or _PORTS[url.scheme]
         self._address = hosts.get(self._host, (self._host, port))
-        self._target = url.path or "/"
+        self._target = (url.path or "/").encode()
         self._tls = ssl.create_default_context(cafile=trust) if url.scheme == "https" else None
         self._limits = limits
         self.idle = limits.idle
         written = f"[{self._host}]" if ":" in self._host else self._host
         default = url.port is None or url.port == _PORTS[url.scheme]
-        self._own = [("host", written if default else f"{written}:{url.port}"), *server.headers.items()]
+        own = [("host", written if default else f"{written}:{url.port}"), *server.headers.items()]
+        self._own = [(name.lower().encode(), value.encode()) for name, value in own]
         self._idle: deque[_Connection] = deque()
 
     async def send(self, method: str, fields: Sequence[tuple[bytes, bytes]], body: bytes = b"") -> Answer:
@@ -124,66 +213,65 @@ class Upstream:
 
         """
         connection = self._from_idle() or await self._connect()
-        own = {name.lower() for name, _ in self._own}
-        headers = [
-            *((name.encode(), value.encode()) for name, value in self._own),
-            *((name, value) for name, value in fields if name.decode("latin-1") not in own),
-        ]
+        own = {name for name, _ in self._own}
+        lines = [b"%b %b HTTP/1.1\r\n" % (method.encode(), self._target)]
+        given = [*self._own, *(one for one in fields if one[0] not in own)]
         if body or method == "POST":
-            headers.append((b"content-length", b"%d" % len(body)))
+            given.append((b"content-length", b"%d" % len(body)))
+        lines += [b"%b: %b\r\n" % one for one in given]
+        if any(_LINE_END.search(line, 0, len(line) - 2) for line in lines):
+            self._keep(connection)
+            raise UpstreamError("the request cannot be written as HTTP")
         try:
-            data = connection.http.send(h11.Request(method=method, target=self._target, headers=headers)) or b""
-            data += (connection.http.send(h11.Data(data=body)) or b"") if body else b""
-            data += connection.http.send(h11.EndOfMessage()) or b""
-            connection.writer.write(data)
-            while True:
-                async with asyncio.timeout(self._limits.idle):
-                    event = await connection.next()
-                if isinstance(event, h11.Response):
-                    return Answer(self, connection, event)
-                if not isinstance(event, h11.InformationalResponse):
-                    break
+            connection.write(b"".join([*lines, b"\r\n", body]))
+            async with asyncio.timeout(self._limits.idle):
+                head = await connection.next()
+            if isinstance(head, Head):
+                return Answer(self, connection, head)
             raise UpstreamError("it closed the connection without an answer")  # noqa: TRY301 - closed below
         except BaseException as error:
-            connection.writer.close()
-            if isinstance(error, h11.LocalProtocolError):
-                raise UpstreamError("the request cannot be written as HTTP") from None
+            connection.close()
             if isinstance(error, TimeoutError | OSError):
                 raise UpstreamError("it did not answer") from None
             raise
 
     def free(self, connection: _Connection) -> None:
         """Keep a connection for the next request if it can be used again."""
-        if connection.http.our_state is h11.DONE and connection.http.their_state is h11.DONE:
-            connection.http.start_next_cycle()
-            connection.idle_since = monotonic()
-            self._idle.append(connection)
-            if len(self._idle) <= _MOST_IDLE:
-                return
-            connection = self._idle.popleft()
-        connection.writer.close()
+        if connection.usable:
+            self._keep(connection)
+        else:
+            connection.close()
 
     def close(self) -> None:
         """Close what is idle."""
         while self._idle:
-            self._idle.pop().writer.close()
+            self._idle.pop().close()
+
+    def _keep(self, connection: _Connection) -> None:
+        connection.idle_since = monotonic()
+        self._idle.append(connection)
+        if len(self._idle) > _MOST_IDLE:
+            self._idle.popleft().close()
 
     def _from_idle(self) -> _Connection | None:
         while self._idle:
             connection = self._idle.pop()
-            fresh = monotonic() - connection.idle_since < _IDLE_SECONDS
-            if fresh and not connection.reader.at_eof() and not connection.writer.is_closing():
+            if monotonic() - connection.idle_since < _IDLE_SECONDS and connection.usable:
                 return connection
-            connection.writer.close()
+            connection.close()
         return None
 
     async def _connect(self) -> _Connection:
         host, port = self._address
         try:
             async with asyncio.timeout(self._limits.connect):
-                reader, writer = await asyncio.open_connection(
-                    host, port, ssl=self._tls, server_hostname=self._host if self._tls else None
+                _, connection = await asyncio.get_running_loop().create_connection(
+                    lambda: _Connection(self._limits.header),
+                    host,
+                    port,
+                    ssl=self._tls,
+                    server_hostname=self._host if self._tls else None,
                 )
         except (OSError, TimeoutError):
             raise UpstreamError("it cannot be reached, or cannot be trusted") from None
-        return _Connection(reader, writer, self._limits.header)
+        return connection
