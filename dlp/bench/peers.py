@@ -63,11 +63,11 @@ class Peer:
 
     def memory(self) -> int:
         """Return the memory in use, in bytes."""
-        return sum(_memory(pid, "VmRSS") for pid in _tree(self.pid))
+        return sum(memory_of(pid, "VmRSS") for pid in _tree(self.pid))
 
     def peak(self) -> int:
         """Return the most memory that was in use since `forget_peak`, in bytes."""
-        return sum(_memory(pid, "VmHWM") for pid in _tree(self.pid))
+        return sum(memory_of(pid, "VmHWM") for pid in _tree(self.pid))
 
     def forget_peak(self) -> None:
         """Let the peak begin anew (proc(5), clear_refs)."""
@@ -271,7 +271,8 @@ def _cpu(pid: int) -> float:
     return 0.0
 
 
-def _memory(pid: int, key: str) -> int:
+def memory_of(pid: int, key: str = "VmRSS") -> int:
+    """Return what a process takes, in bytes, as the kernel calls it."""
     with suppress(OSError):
         for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
             if line.startswith(f"{key}:"):

@@ -4,15 +4,18 @@ Medians of processor time of the steps alone, in one process; the share of the w
 """
 
 import base64
+import gc
+import os
 import random
 import statistics
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import orjson
 
-from dlp.bench.report import Row, at_least, at_most, row
+from dlp.bench.peers import memory_of
+from dlp.bench.report import Row, at_least, at_most, progress, row
 from dlp.core.label import RAW, DataClass, Label
 from dlp.core.message import Block, Part
 from dlp.engine import tracing
@@ -27,37 +30,60 @@ _WORDS = (  # noqa: SIM905 - a list of words reads best as words
     "pending review summary weekly report"
 ).split()
 _KB, _MB = 1_000, 1_000_000
+_IN_ALL_FORMS = 20_000
 _ONCE_BAR, _RATIO_BAR, _DECODE_BAR, _SPEED_BAR, _VALUE_BAR = 150.0, 1.2, 5.0, 20.0, 64.0
 
 
-def rows(*, many: int = 1_000_000) -> Iterator[Row]:
-    """Give the rows; `many` values are the most that are looked for."""
+def rows(*, many: int = 1_000_000, prints: int = 10_000_000) -> Iterator[Row]:
+    """Give the rows; `many` values, and so many fingerprints, are the most that are looked for."""
     pick = random.Random(7)  # noqa: S311 - no secret
     message, large = _json(_KB, pick), _json(_MB, pick)
-    few, after = past_of(100, pick), past_of(many, pick)
-    once = _micros(lambda: _traced(few, message), 400)
-    again = _micros(lambda: _traced(after, message), 400)
-    yield at_most("tracing 1 KB/p50 against 100 values", once, "us", _ONCE_BAR)
-    yield at_most(f"tracing 1 KB/p50 against {many:,} values", again, "us", _ONCE_BAR)
-    yield at_most(f"tracing 1 KB/{many:,} values against 100", again / once, "x", _RATIO_BAR)
+    few = past_of(_values(100, pick))
     runs = orjson.dumps({"runs": [base64.b64encode(pick.randbytes(30)).decode() for _ in range(16)]}).decode()
     yield at_most(
         "tracing 1 KB/with 16 runs that decode", _micros(lambda: _traced(few, runs), 50) / 1000, "ms", _DECODE_BAR
     )
     took = _micros(lambda: _traced(few, large), 5)
     yield at_least("tracing 1 MB/speed", len(large) / took, "MB/s", _SPEED_BAR)
+    values = _values(many, pick)
+    gc.collect()
+    before = memory_of(os.getpid())
+    after = past_of(values)
+    gc.collect()
+    each = (memory_of(os.getpid()) - before) / many
     yield row("memory/values in the index", float(many), "values")
-    yield at_most("memory/a value in the index", _bytes_each(min(many, 20_000), pick), "bytes", _VALUE_BAR)
+    yield at_most("memory/a value in the index", each, "bytes", _VALUE_BAR)
+    first = min(many, _IN_ALL_FORMS)
+    yield row(f"memory/a value in the index, of the first {first:,}", _bytes_each(values[:first]), "bytes")
+    _fill(after, prints, pick)
+    once, again = _beside(lambda: _traced(few, message), lambda: _traced(after, message), 400)
+    yield at_most("tracing 1 KB/p50 against 100 values", once, "us", _ONCE_BAR)
+    name = f"{many:,} values and {prints:,} fingerprints"
+    yield at_most(f"tracing 1 KB/p50 against {name}", again, "us", _ONCE_BAR)
+    yield at_most(f"tracing 1 KB/{name} against 100 values", again / once, "x", _RATIO_BAR)
 
 
-def past_of(count: int, pick: random.Random) -> Past:
-    """Return the past of a session that has read so many addresses in the clear."""
+def past_of(values: Iterable[Known]) -> Past:
+    """Return the past of a session that has read these values in the clear."""
     past = Past(MemoryStore(), "bench", Seal(b"k" * 32), lambda _: "EMAIL")
     past.refresh()
-    label = frozenset({Label(_MAIL, RAW, "hr")})
-    for number in range(count):
-        past.index.add(Known(_mail(number, pick), number=False, origin=Origin("e"), labels=label))
+    for known in values:
+        past.index.add(known)
     return past
+
+
+def _values(count: int, pick: random.Random) -> list[Known]:
+    label, origin = frozenset({Label(_MAIL, RAW, "hr")}), Origin("e")
+    return [Known(_mail(number, pick), number=False, origin=origin, labels=label) for number in range(count)]
+
+
+def _fill(past: Past, count: int, pick: random.Random) -> None:
+    """Take up further fingerprints, of texts that are in no message, until there are so many."""
+    prints = past.index.prints
+    for number in range(len(prints), count):
+        if number % 1_000_000 == 0:
+            progress(f"{number:,} fingerprints")
+        prints.add(pick.getrandbits(64), number % 100)
 
 
 def _mail(number: int, pick: random.Random) -> str:
@@ -77,21 +103,26 @@ def _traced(past: Past, text: str) -> bool:
 
 
 def _micros(task: Callable[[], object], times: int) -> float:
-    task()
-    took = []
-    for _ in range(times):
-        start = time.process_time_ns()
-        task()
-        took.append((time.process_time_ns() - start) / 1000)
-    return statistics.median(took)
+    return _beside(task, task, times)[0]
 
 
-def _bytes_each(count: int, pick: random.Random) -> float:
-    values = [Known(_mail(number, pick), number=False, origin=Origin("e")) for number in range(count)]
-    past = past_of(0, pick)
+def _beside(one: Callable[[], object], other: Callable[[], object], times: int) -> tuple[float, float]:
+    """Return what each of two tasks takes in the middle, in microseconds, done by turns."""
+    took: tuple[list[float], list[float]] = ([], [])
+    for number in range(times + 1):
+        for task, times_of in zip((one, other), took, strict=True):
+            start = time.process_time_ns()
+            task()
+            if number:
+                times_of.append((time.process_time_ns() - start) / 1000)
+    return statistics.median(took[0]), statistics.median(took[1])
+
+
+def _bytes_each(values: Sequence[Known]) -> float:
+    past = past_of(())
     tracemalloc.start()
     for known in values:
         past.index.add(known)
     size, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    return size / count
+    return size / len(values)

@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from dlp.engine.compression import MAGIC
 from dlp.engine.spoken import is_spoken, may_be_spoken, spoken
-from dlp.engine.stretches import stretches, within
+from dlp.engine.stretches import LARGE, Unusual, stretches, within
 
 _SHORTEST = 6
 _LONG_WORD = 12  # letters: few words are longer
@@ -115,11 +115,11 @@ def odd(text: str) -> bool:
 def _odd(text: str) -> bool:
     data = text.encode("utf-8", "replace")
     return (
-        any(map(_is_odd_run, set(_long_ones(data, _ONLY_RUNS, _IN_RUNS, _SHORTEST))))
+        (_may_hold_odd_run(data) and any(map(_is_odd_run, _RUNS_OF.within(data))))
         or (not data.islower() and any(map(_is_odd_token, set(stretches(data, _ONLY_SIGNS, _SHORTEST + 1)))))
         or (_OF_CODES in data.translate(_IN_CODES, _CODE_BYTES) and _holds_codes(text))
         or (any(sign in text for sign in _CALLS) and _CALLED.search(text) is not None)
-        or any(map(_is_odd_group, _long_ones(data, _ONLY_GROUPS, _IN_GROUPS, _SHORTEST)))
+        or any(map(_is_odd_group, [group for group in _groups_of(data) if b" " in group]))
         or (_OF_DIGITS in data.translate(_IN_DIGITS) and _DIGITS_APART.search(text) is not None)
         or (text.count(".") + text.count("-") >= _SHORTEST and _MORSE.search(text) is not None)
         or (may_be_spoken(data.split()) and is_spoken(text))
@@ -147,25 +147,34 @@ def _classes(kept: bytes, others: bytes, **of: bytes) -> bytes:
 _NAMED = {"x": ord("x"), "space": ord(" ")}
 _ALNUM = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _HEX_BYTES, _SPACES = b"0123456789abcdefABCDEF", b" \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\xc2\xa0"
-_ONLY_RUNS, _IN_RUNS = _classes(_ALNUM + b"+/_-", b"\n"), within(_ALNUM + b"+/_-")
+_LETTERS = _LOWER.encode()
+_RUNS_OF = Unusual(_ALNUM + b"+/_-", _LETTERS, _SHORTEST, _LONG_WORD)
+_RUN_KINDS = bytes(
+    ord("0" if chr(byte).isdigit() else "A" if chr(byte).isupper() else "a") if byte in _ALNUM else ord(" ")
+    for byte in range(256)
+)
+_OF_ODD_RUNS = (b"aA", b"AAa", b"a0", b"0a", b"A0", b"0A")
+_OF_LONG_RUNS = (b"a" * _LONG_WORD, b"A" * _LONG_WORD, b"A" + b"a" * (_LONG_WORD - 1), b"0" * (_NUMBER_TO + 1))
+"""What each odd run holds one of, once what joins words is taken out and its characters are told by their kinds."""
+
 _ONLY_SIGNS = within(bytes(byte for byte in range(33, 127) if byte != ord('"')))
 _ONLY_GROUPS = _classes(_ALNUM + b"+/=", b"\n", space=_SPACES + b".:,-")
-_IN_GROUPS = within(_ALNUM + b"+/=.:,-" + _SPACES)
+_GROUPS_OF = Unusual(_ALNUM + b"+/=.:,-" + _SPACES, _LETTERS + b".:,-" + _SPACES, _SHORTEST)
 _IN_CODES, _OF_CODES = _classes(b"", b" ", x=_SPACES + b",;:._\0\\-"), b"xxx"
 _CODE_BYTES = _HEX_BYTES + b"xX"
 _IN_DIGITS, _OF_DIGITS = _classes(b"", b".", x=_HEX_BYTES, space=_SPACES), b"x x x x x x x x "
 """By these a text is translated to see at a tenth of the cost that an expression cannot match anywhere in it."""
 
 
-def _long_ones(data: bytes, only: bytes, inside: bytes, least: int) -> list[bytes]:
-    """Return the stretches of so many bytes that are `inside`, as `only` translates them; of few bytes by splitting."""
-    if len(data) > _FEW_BYTES:
-        found = stretches(data, inside, least)
-        return found if only is _ONLY_RUNS else [stretch.translate(only) for stretch in found]
-    return [stretch for stretch in data.translate(only).split(b"\n") if len(stretch) >= least]
+def _groups_of(data: bytes) -> list[bytes]:
+    return [group.translate(_ONLY_GROUPS).strip() for group in _GROUPS_OF.within(data)]
 
 
-_FEW_BYTES = 4096
+def _may_hold_odd_run(data: bytes) -> bool:
+    if len(data) >= LARGE:  # where looking for all runs takes no longer than this
+        return True
+    kinds = data.translate(_RUN_KINDS, b"+/_-")
+    return any(each in kinds for each in _OF_ODD_RUNS) or any(each in kinds for each in _OF_LONG_RUNS)
 
 
 def _is_odd_run(run: bytes) -> bool:
@@ -183,7 +192,7 @@ def _is_odd_token(token: bytes) -> bool:
 def _is_odd_group(group: bytes) -> bool:
     if group.islower() and group.translate(None, b" ").isalpha():
         return False
-    if b" " not in group.strip() or (group.islower() and _MIXED_BYTES.search(group) is None):
+    if group.islower() and _MIXED_BYTES.search(group) is None:
         return False
     return any(_mixed(match) for match in _GROUPED.findall(group.decode()))
 

@@ -10,9 +10,10 @@ import binascii
 import re
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from typing import NamedTuple
 
 from dlp.engine import facts
@@ -90,7 +91,7 @@ class Lookup:
     """The values of one session, ready to be looked for. Adding is linear in a value, finding in the text.
 
     Of a value only fingerprints are kept, of one stretch of eight characters of each form: the one that fewest others
-    share, so that a million near-identical values do not pile up on one. What they find is worked out anew, and
+    share, so that a million near-identical values do not pile up on one. What `prints` find is worked out anew, and
     compared. `crowded` are values for which there was no room: they cannot be looked for. One thread adds; others may
     look meanwhile.
     """
@@ -102,14 +103,15 @@ class Lookup:
         self._common: set[tuple[str, bool]] = set()  # parts that two values were met to have in common
         self._whole: dict[str, Known] = {}
         self._symbols = Index()
-        self._prints = Fingerprints()
+        self.prints = Fingerprints()
         self._short: set[str] = set()  # short forms, as long as there are few
+        self._halves: dict[str, set[str]] = {}  # what they are made of: beginning → ends
         self._cued: set[str] = set()
         self._joined = self._numbers = self._dates = 0
 
     def __bool__(self) -> bool:
         """Whether there is anything to look for."""
-        return bool(self._whole or self._prints or self._symbols)
+        return bool(self._whole or self.prints or self._symbols)
 
     # --- what is looked for -------------------------------------------------------------------------------------------
 
@@ -133,7 +135,7 @@ class Lookup:
     def _put_facts(self, value: str, owner: int) -> None:
         numbers, dates = facts.number_of(value), facts.date_of(value)
         for said in [_NUMBER + number for number in numbers] + [_DATE + date for date in dates]:
-            self._prints.add(print_of_word(said), owner)
+            self.prints.add(print_of_word(said), owner)
         self._numbers += len(numbers)
         self._dates += len(dates)
 
@@ -146,7 +148,7 @@ class Lookup:
                 (parts if entry.is_part else others).append(entry)
         longer = parts + others
         prints = prints_in(packed(_SEPARATOR.join([entry.text for entry in longer])))  # one look for all
-        taken, every, at = set(self._prints.candidates(prints)), prints.tolist(), 0
+        taken, every, at = set(self.prints.candidates(prints)), prints.tolist(), 0
         for entry in longer:
             end = at + len(entry.text) - ANYWHERE + 1
             grams = every[at:end]
@@ -167,14 +169,14 @@ class Lookup:
             return True
         best, least = (0, _MOST_SHARING) if free is None else (free, 0)
         for gram in grams if free is None else ():
-            sharing = self._prints.sharing(gram)
+            sharing = self.prints.sharing(gram)
             if sharing < least:
                 best, least = gram, sharing
                 if sharing < _FEW_SHARING:
                     break
         if least < _MOST_SHARING:
             by.add(best)
-            self._prints.add(best, owner)
+            self.prints.add(best, owner)
         return least < _MOST_SHARING
 
     def _put_part(self, owner: int, by: set[int], grams: Sequence[int]) -> None:
@@ -182,9 +184,9 @@ class Lookup:
         for gram in (grams[-1], min(grams)):
             if gram in by:
                 return
-            if self._prints.sharing(gram) < _FEW_SHARING:
+            if self.prints.sharing(gram) < _FEW_SHARING:
                 by.add(gram)
-                self._prints.add(gram, owner)
+                self.prints.add(gram, owner)
                 return
 
     def _put_word(self, entry: _Entry, owner: int, by: set[int]) -> None:
@@ -193,14 +195,17 @@ class Lookup:
             self._joined += 1
             word = _JOINED + word
         else:
-            few = self._cued if form is not None and form.cued else self._short
+            cued = form is not None and form.cued
+            few = self._cued if cued else self._short
             if len(few) <= _FEW:
                 few.add(word)
-            word = _CUED + word if few is self._cued else word
+                for at in range(1, 0 if cued else len(word)):
+                    self._halves.setdefault(word[:at], set()).add(word[at:])
+            word = _CUED + word if cued else word
         print_ = print_of_word(word)
-        if print_ not in by and not (entry.is_part and self._prints.sharing(print_) >= _FEW_SHARING):
+        if print_ not in by and not (entry.is_part and self.prints.sharing(print_) >= _FEW_SHARING):
             by.add(print_)
-            self._prints.add(print_, owner)
+            self.prints.add(print_, owner)
 
     def _is_common(self, part: _Entry) -> bool:
         """Return whether two values have a part in common, so that it tells none of them."""
@@ -209,7 +214,7 @@ class Lookup:
             return True
         of: set[str] = set()
         for print_ in _prints_of_part(part):
-            for owner in self._prints.owners(print_):
+            for owner in self.prints.owners(print_):
                 if any(said == (entry.text, entry.joined) and entry.is_part for entry in self._entries(owner)):
                     of.add(self._values[owner].text)
         if len(of) > 1:
@@ -276,7 +281,7 @@ class Lookup:
     def _find(self, text: str) -> Iterator[Match]:
         if self._symbols:
             yield from (Match(each.start, each.end, each.known) for each in self._symbols.find(text))
-        if self._prints:
+        if self.prints:
             yield from self._anywhere(text)
             yield from self._as_words(text)
         if self._numbers:
@@ -287,7 +292,7 @@ class Lookup:
     def _anywhere(self, text: str) -> Iterator[Match]:
         folded = skeleton(text)
         at: Sequence[int] | None = None
-        for position, owners in self._prints.found_in(folded):
+        for position, owners in self.prints.found_in(folded):
             if at is None:
                 at = places(text)
             gram, others = folded[position : position + ANYWHERE], list[int]()
@@ -318,38 +323,47 @@ class Lookup:
     def _as_words(self, text: str) -> Iterator[Match]:
         line, at = spaced(text)
         words = line.split()
-        distinct = {word for word in words if len(word) >= SHORTEST}
-        for word, owners in self._known_words([word for word in distinct if len(word) < ANYWHERE]):
+        distinct = set(words)
+        short = [word for word in distinct if SHORTEST <= len(word) < ANYWHERE]
+        for word, owners in self._known_words(short):
             for start in _where(line, word):
                 yield from self._short_at(text, at, start, start + len(word), word, owners)
-        cued = [_CUED + word for word in distinct if len(word) == CUED] if self._cued else []
-        for word, owners in self._known_words(cued):
+        for word, owners in self._known_words(
+            [_CUED + word for word in short if len(word) == CUED] if self._cued else []
+        ):
             yield from self._beside_cue(text, line, at, word[1:], owners)
         for word in [word for word in distinct if word[0] == "0"]:
             plain = word.lstrip("0")
             for _, owners in self._known_words([plain]) if plain.isdigit() else ():
                 for start in _where(line, word):
                     yield from self._short_at(text, at, start, start + len(word), plain, owners)
-        for start, end, word, owners in self._taken_apart(line, words):
+        for start, end, word, owners in (*self._in_two(line, distinct), *self._spelled(line, words, distinct)):
             yield from self._short_at(text, at, start, end, word, owners)
 
     def _known_words(self, words: Sequence[str]) -> Iterator[tuple[str, Sequence[int]]]:
         """Give those of these words that values are found by, each with the values' numbers."""
         if len(words) > _FEW_WORDS:
-            words = [words[number] for number in self._prints.candidates(prints_of_words(words))]
+            words = [words[number] for number in self.prints.candidates(prints_of_words(words))]
         for word in words:
-            if owners := self._prints.owners(print_of_word(word)):
+            if owners := self.prints.owners(print_of_word(word)):
                 yield word, owners
 
-    def _taken_apart(self, line: str, words: Sequence[str]) -> Iterator[tuple[int, int, str, Sequence[int]]]:
-        """Give the short forms that stand there in two pieces, or character by character, and whose they are."""
-        if self._short and len(self._short) <= _FEW:
-            for one, other in pairwise(words):
-                if one + other in self._short:
-                    owners = self._prints.owners(print_of_word(one + other))
-                    for match in re.finditer(rf"(?<![^ ]){one} {{1,3}}{other}(?![^ ])", line):
-                        yield match.start(), match.end(), one + other, owners
-        if sum([len(word) == 1 for word in words]) < SHORTEST:
+    def _in_two(self, line: str, words: AbstractSet[str]) -> Iterator[tuple[int, int, str, Sequence[int]]]:
+        """Give the short forms that stand in a line in two pieces, and whose they are: where there are few of them."""
+        if len(self._short) > _FEW:
+            return
+        for one in words & self._halves.keys():
+            for other in words & self._halves[one]:
+                word = one + other
+                owners = self.prints.owners(print_of_word(word))
+                for match in re.finditer(rf"(?<![^ ]){one} {{1,3}}{other}(?![^ ])", line):
+                    yield match.start(), match.end(), word, owners
+
+    def _spelled(
+        self, line: str, words: Sequence[str], distinct: AbstractSet[str]
+    ) -> Iterator[tuple[int, int, str, Sequence[int]]]:
+        """Give the short forms that stand in a line character by character, and whose they are."""
+        if not any(len(word) == 1 for word in distinct) or sum([len(word) == 1 for word in words]) < SHORTEST:
             return
         for match in _SINGLES.finditer(line):
             word = match.group().replace(" ", "")
@@ -390,7 +404,7 @@ class Lookup:
     def _by_fact(self, found: Iterable[facts.Fact], kind: str, form: str) -> Iterator[Match]:
         of = facts.number_of if kind == _NUMBER else facts.date_of
         for start, end, said in found:
-            for owner in self._prints.owners(print_of_word(kind + said)):
+            for owner in self.prints.owners(print_of_word(kind + said)):
                 known = self._values[owner]
                 if said in of(known.text):
                     yield Match(start, end, known, form)
@@ -414,7 +428,7 @@ class Lookup:
         views = [view for text in folded for view in _turned(text)]
         starts = list(accumulate((len(view) + 1 for view in views), initial=0))
         text = _SEPARATOR.join(views)
-        for position, _ in (*self._prints.found_in(text), *self._prints.found_in(text, _TOGETHER)):
+        for position, _ in (*self.prints.found_in(text), *self.prints.found_in(text, _TOGETHER)):
             yield (bisect_right(starts, position) - 1) // len(_TURNED)
 
     def cut(
@@ -442,7 +456,7 @@ class Lookup:
     def _made_in(self, view: str) -> Iterator[_Hit]:
         """Give where values stand in a folded text, and what several texts make of them together."""
         for kind in (0, _TOGETHER):
-            for position, owners in self._prints.found_in(view, kind):
+            for position, owners in self.prints.found_in(view, kind):
                 gram = view[position : position + ANYWHERE]
                 for hit in self._hits(view, position, gram, owners, joined=kind == _TOGETHER):
                     form = hit[1].form
@@ -470,11 +484,11 @@ class Lookup:
     def _made_short(self, word: str, few: Collection[str]) -> Iterator[Known]:
         """Give the short values that a word is, and those that it is a joined form of, forwards or backwards."""
         if word in few:
-            for _, entry, known in self._shorter(word, self._prints.owners(print_of_word(word))):
+            for _, entry, known in self._shorter(word, self.prints.owners(print_of_word(word))):
                 if entry.form is None:
                     yield known
         for turned in (word, word[::-1]) if self._joined else ():
-            for _, entry, known in self._shorter(turned, self._prints.owners(print_of_word(_JOINED + turned))):
+            for _, entry, known in self._shorter(turned, self.prints.owners(print_of_word(_JOINED + turned))):
                 if entry.joined:
                     yield known
 

@@ -30,6 +30,54 @@ def stretches(data: bytes, table: bytes, least: int) -> list[bytes]:
     return found
 
 
+class Unusual:
+    """Looks for stretches of bytes that are all in `signs`, but not all in `usual`: most of a text is words.
+
+    `least` is how many bytes a stretch has; one of `long` bytes and more is told even if it is usual.
+    """
+
+    def __init__(self, signs: bytes, usual: bytes, least: int, long: int = 0) -> None:
+        self._usual, self._least, self._long = usual, least, long
+        self._kinds = bytes((byte in signs) + (byte in signs and byte not in usual) for byte in range(256))
+        self._only = bytes(byte if byte in signs else _APART for byte in range(256))
+
+    def within(self, data: bytes) -> set[bytes]:
+        """Return the different ones of a text. The work is linear in it."""
+        if len(data) >= LARGE:
+            return {data[start:end] for start, end in self._places(data)}
+        least, long, usual = self._least, self._long, self._usual
+        found = [each for each in set(data.translate(self._only).split(_APART_SIGN)) if len(each) >= least]
+        return {each for each in found if each.translate(None, usual) or (long and len(each) >= long)}
+
+    def _places(self, data: bytes) -> Iterator[tuple[int, int]]:
+        codes = data.translate(self._kinds)
+        start = 0
+        while start < len(codes):
+            end = start + PIECE
+            if end < len(codes):  # no stretch is cut in two
+                last = codes.rfind(b"\0", start, end)
+                end = last if last > start else codes.find(b"\0", end)
+            end = len(codes) if end < 0 or end > len(codes) else end
+            yield from self._in_piece(np.frombuffer(codes, np.uint8, end - start, start), start)
+            start = end
+
+    def _in_piece(self, kinds: NDArray[np.uint8], at: int) -> Iterator[tuple[int, int]]:
+        ends = np.append(np.flatnonzero(kinds == 0), len(kinds))
+        starts = np.append(0, ends[:-1] + 1)
+        sizes = ends - starts
+        enough = sizes >= self._least
+        starts, ends, sizes = starts[enough], ends[enough], sizes[enough]
+        strange = np.append(0, np.cumsum(kinds == _STRANGE, dtype=np.int32))
+        told = strange[ends] > strange[starts]
+        if self._long:
+            told |= sizes >= self._long
+        yield from zip((starts[told] + at).tolist(), (ends[told] + at).tolist(), strict=True)
+
+
+_APART = 0xFF  # a byte of no UTF-8
+_APART_SIGN, _STRANGE = bytes([_APART]), 2
+
+
 def rows(data: bytes, table: bytes, least: Sequence[int]) -> int:
     """Return of which kinds of bytes enough may stand in a row; of a short text, of all.
 

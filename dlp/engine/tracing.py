@@ -22,7 +22,7 @@ from dlp.engine.ledger import Ledger
 from dlp.engine.matching import SHORTEST, fold, stands_alone
 from dlp.engine.past import Past
 from dlp.engine.sealed import lists, may_be_sealed, sealed
-from dlp.engine.stretches import stretches, within
+from dlp.engine.stretches import Unusual
 from dlp.engine.traits import ENCODED, ODD, SEALED, UNREAD, traits
 from dlp.engine.vault import Known
 
@@ -37,9 +37,6 @@ BY_FIELD = "field"
 
 _BRACKET = re.compile(rb"\[~*[A-Z][A-Z0-9_]*_[1-9]")
 _PERCENT = re.compile(rb"%[0-9a-fA-F]{2}")
-_RUN_BYTES = within(bytes(byte for byte in range(128) if chr(byte).isalnum()) + b"+/_-")
-"""What encoded runs are made of."""
-
 _MAX_GLANCED, _MANY_NEW = 64, 100
 """Of how many blocks a session remembers that they are plain, and up to how many new values are looked for singly."""
 
@@ -48,8 +45,10 @@ _FEW_BYTES = 512
 _TOGETHER = 1024  # parts
 _APART = f"\n{' ' * 8}then{' ' * 8}\n"
 """Between texts that are looked at together: a gap and a word, so that none of them makes another look harmless."""
-_LONG_RUN, _SHORT_RUN = 12, 6
-"""From how many characters a run is decoded: without known values, only what a classifier could see in it matters."""
+_LOWER = bytes(range(ord("a"), ord("z") + 1))
+_IN_RUNS = bytes(byte for byte in range(128) if chr(byte).isalnum()) + b"+/_-"
+_LONG_RUNS, _SHORT_RUNS = Unusual(_IN_RUNS, _LOWER, 12), Unusual(_IN_RUNS, _LOWER, 6)
+"""What encoded runs are made of: without known values, only those matter in which a classifier could see something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +95,8 @@ def plain(block: Block, past: Past, *, guarded: bool) -> bool:
         or (guarded and may_be_sealed(surface))
     ):
         return False
-    shortest = _SHORT_RUN if past.index else _LONG_RUN
-    runs = stretches(surface, _RUN_BYTES, shortest)
-    return not any(tells(run, opaque=guarded) for run in runs if not (run.islower() and run.isalpha()))
+    runs = (_SHORT_RUNS if past.index else _LONG_RUNS).within(surface)
+    return not any(tells(run, opaque=guarded) for run in runs)
 
 
 def _holds_known(surface: bytes, past: Past) -> bool:

@@ -113,7 +113,7 @@ def test_near_identical_values_do_not_pile_up_and_what_has_no_room_is_told():
     lookup = lookup_of(*(f"employee-number-{number:06}" for number in range(3000)))
     assert not lookup.crowded
     texts = [f"employee-number-{number:06}" for number in range(0, 3000, 7)]
-    assert all(len(owners) <= 64 for text in texts for _, owners in lookup._prints.found_in(skeleton(text)))
+    assert all(len(owners) <= 64 for text in texts for _, owners in lookup.prints.found_in(skeleton(text)))
     assert all(found(lookup, text) == {"exact"} for text in texts)
     same = lookup_of(*("ab" * size for size in range(4, 200)))
     assert same.crowded

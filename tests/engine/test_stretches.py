@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlp.engine.grouped import may_be_grouped
-from dlp.engine.stretches import LARGE, PIECE, rows, stretches, within
+from dlp.engine.stretches import LARGE, PIECE, Unusual, rows, stretches, within
 
 TABLE = within(b"abcXY09+/")
 
@@ -47,7 +47,22 @@ def test_what_stands_in_a_row_is_told_of_each_kind(data: bytes, least: tuple[int
             ["word ", "Word", "WORD ", "aB", "ABc ", "12:30T ", "00T00 ", "x1", "2026 ", "Zx9Q8", "é", " - "]
         )
     ).map("".join),
-    st.sampled_from([". " * LARGE, ". " * (PIECE // 2 - 3)]),
+    st.sampled_from([LARGE, PIECE // 2 - 3]),
 )
-def test_groups_are_told_of_a_large_text_as_of_a_short_one(said: str, before: str):
-    assert may_be_grouped((before + said).encode()) == may_be_grouped(said.encode())
+def test_groups_are_told_of_a_large_text_as_of_a_short_one(said: str, before: int):
+    assert may_be_grouped((". " * before + said).encode()) == may_be_grouped(said.encode())
+
+
+@given(
+    st.lists(st.sampled_from([b"ab", b"X", b" ", b"c0" * 5, b"abc" * 9, b"-", b"\xc3\xa4", b"d"])).map(b"".join),
+    st.integers(1, 12),
+    st.sampled_from([0, 8]),
+    st.sampled_from([(b".", 0), (b".", LARGE), (b".", PIECE - 10), (b"a", PIECE + 10)]),
+)
+def test_unusual_stretches_are_those_with_another_sign_or_that_are_long(
+    data: bytes, least: int, long: int, before: tuple[bytes, int]
+):
+    looked = Unusual(b"abcXY09+/", b"abc", least, long)
+    data = before[0] * before[1] + data
+    every = re.findall(rb"[abcXY09+/]{%d,}" % least, data)
+    assert looked.within(data) == {each for each in every if each.strip(b"abc") or (long and len(each) >= long)}
