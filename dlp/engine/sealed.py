@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from dlp.core.message import Kind, Part
+from dlp.engine.gently import matches
 from dlp.engine.grouped import grouped, may_be_grouped, worded
 from dlp.engine.stretches import rows, stretches, within
 
@@ -128,7 +129,7 @@ def sealed(text: str) -> Iterator[tuple[int, int]]:
         *(_IN_CAPITALS if any(map(_CAPITALS_IN_BYTES.search, _capitals(data))) else ()),
         *(_AS_LIST if _OF_LIST in data.translate(_IN_LIST) else ()),
     ):
-        for match in kind.finditer(text):
+        for match in matches(kind, text):
             if is_sealed(match.group()):
                 yield match.span()
     if may_be_grouped(data):

@@ -1,0 +1,57 @@
+import random
+import re
+
+import pytest
+
+from dlp.engine import gently, sealed
+
+KINDS = [
+    kind
+    for kinds in (
+        *(sealed._IN_ONE_PIECE, sealed._IN_GROUPS_OF, sealed._IN_LINES_OF),
+        *(sealed._IN_BITS, sealed._IN_CAPITALS, sealed._AS_LIST),
+    )
+    for kind, _ in kinds
+]
+SIGNS = (
+    '(a) ] \u00e9\n"',
+    "! ?",
+    "01",
+    "01 ,",
+    "0123456789abcdef :",
+    "0x1f, ",
+    "ABC 123$%",
+    "aB3+/ \n",
+    "ab. ",
+    "3f2a-4b ",
+)
+
+
+def written(chance: random.Random) -> str:
+    """Return a text of runs of all lengths, each of its own signs."""
+    return "".join(
+        "".join(chance.choices(chance.choice(SIGNS), k=chance.choice((1, 3, 9, 30, 100, 700, 2000)))) for _ in range(12)
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: str(kind.pattern)[:20])
+def test_what_is_found_in_pieces_is_what_is_found_at_once(kind: re.Pattern[str], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(gently, "_AT_ONCE", 90)
+    for number in range(100):
+        text = written(random.Random(number))  # noqa: S311 - the same texts in every run
+        expected = [match.span() for match in kind.finditer(text)]
+        assert [match.span() for match in gently.matches(kind, text)] == expected
+
+
+def test_a_long_text_is_cut_and_one_that_cannot_be_is_one_piece(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(gently, "_AT_ONCE", 10)
+    pattern = re.compile("a+")
+    assert [match.group() for match in gently.matches(pattern, "aaaaaaaaaa (aaaaaaaaaaa) aaaaa")] == [
+        *("aaaaaaaaaa", "aaaaaaaaaaa", "aaaaa"),
+    ]
+    assert [len(match.group()) for match in gently.matches(pattern, "a" * 95)] == [95]
+    assert not list(gently.matches(pattern, ""))
+
+
+def test_a_short_text_is_looked_through_at_once():
+    assert [match.group() for match in gently.matches(re.compile("b+"), "abbab")] == ["bb", "b"]
