@@ -12,7 +12,7 @@ import json
 import random
 from functools import cache
 
-VARIANTS = 256
+VARIANTS, FEW = 256, 6
 
 # fmt: off
 _THINGS = (
@@ -98,6 +98,51 @@ def large_personal(number: int) -> bytes:
         for at in range(100)
     )
     return b'{"customers":[' + b",".join(customers) + b"]}"
+
+
+def people(number: int) -> bytes:
+    """Return about 2 MB of JSON: two thousand customers with their orders, five values each; there are a few such."""
+    return _people()[number % FEW]
+
+
+@cache
+def _people() -> list[bytes]:
+    notes = _notes()
+    made = []
+    for number in range(FEW):
+        customers = (
+            b'{"customer":' + _customer(number * 2000 + at) + b',"orders":' + notes[at % VARIANTS] + b"}"
+            for at in range(2000)
+        )
+        made.append(b'{"customers":[' + b",".join(customers) + b"]}")
+    return made
+
+
+@cache
+def log() -> bytes:
+    """Return about 2 MB of a log in which each tenth line tells of somebody's address and telephone."""
+    chance = random.Random(2)  # noqa: S311 - the same load in every run
+    lines = []
+    for at in range(20_000):
+        said = f"{chance.choice(_DOES)} the {chance.choice(_LIKE)} {chance.choice(_THINGS)} in {at % 97} ms, no retry"
+        if at % 10 == 0:
+            who = json.loads(_customer(at))
+            said = f"sent the receipt to {who['email']}, told {who['phone']}"
+        lines.append(f"{_moment(chance)} INFO [main] app.orders.Service - order {at}: {said}")
+    return "\n".join(lines).encode()
+
+
+@cache
+def table() -> bytes:
+    """Return about 5 MB of CSV: forty thousand tickets with a note each, and an address in each hundredth."""
+    chance = random.Random(3)  # noqa: S311 - the same load in every run
+    rows = ["id,note,zone,weight,updated,mail"]
+    for at in range(40_000):
+        note = " ".join(f"{chance.choice(_DOES)} the {chance.choice(_LIKE)} {chance.choice(_THINGS)}" for _ in range(3))
+        mail = "" if at % 100 else json.loads(_customer(at))["email"]
+        weight = f"{chance.uniform(0.1, 90):.2f}"
+        rows.append(f"{at},{note},{chance.choice(_ZONES)},{weight},{_moment(chance)},{mail}")
+    return "\r\n".join(rows).encode()
 
 
 @cache

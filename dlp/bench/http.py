@@ -7,12 +7,14 @@ in `dlp.bench.bodies`.
 """
 
 import asyncio
+import gzip
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from dlp.bench import bodies, peers, steps
@@ -22,9 +24,33 @@ from dlp.bench.report import Row, at_least, at_most, document, progress, row
 from dlp.core.errors import DlpError
 
 MB = 1_000_000
-LARGE: tuple[tuple[str, Callable[[], bytes]], ...] = (
-    ("10 MB of numbers", bodies.numbers),
-    ("2 MB of records", bodies.records),
+_STALL, _GROWTH = 20.0, 64.0
+
+
+@dataclass(frozen=True, slots=True)
+class Large:
+    """A large body, sent or asked for; `back` asks for it first, untimed, and sends what came.
+
+    `growth` is the bar of what the proxy may grow by, where there is one.
+    """
+
+    name: str
+    body: Callable[[], bytes] = bytes
+    path: str = "/clean"
+    coding: str = ""
+    back: bool = False
+    growth: float | None = None
+
+
+LARGE = (
+    Large("10 MB of numbers", bodies.numbers, growth=_GROWTH),
+    Large("2 MB of records", bodies.records, growth=_GROWTH),
+    Large("2 MB of records in gzip", lambda: gzip.compress(bodies.records(), 6, mtime=0), coding="gzip"),
+    Large("an answer of 2 MB of records", path="/records", growth=_GROWTH),
+    Large("an answer of 2 MB with 10,000 new values", path="/people"),
+    Large("2 MB with 10,000 tokens that become values", path="/people", back=True),
+    Large("an answer of 2 MB of a log with personal data", path="/log"),
+    Large("an answer of 5 MB of CSV", path="/table"),
 )
 FACTOR = "times requests/s of mitmdump"
 
@@ -74,6 +100,7 @@ class Effort:
     starts: int = 3
     exchanges: int = 500
     kinds: tuple[Comparison, ...] = COMPARISONS
+    large: tuple[Large, ...] = LARGE
 
 
 def run(effort: Effort | None = None) -> dict[str, object]:
@@ -190,35 +217,49 @@ async def _latency(effort: Effort, home: Path, both: tuple[Peer, Peer], up: Upst
 async def _stall(effort: Effort, home: Path, both: tuple[Peer, Peer], up: Upstream) -> list[Row]:
     """Return the longest that a client waits for a small answer while another's large body is judged, and its growth.
 
-    What that client waits at the median is taken away; the other one may well be refused.
+    What that client waits at the median is taken away; the other one may well be refused. How long it waits at worst
+    while nobody sends anything is told beside: the machine's own noise.
     """
-    credentials = peers.open_session(home)
     rows = []
-    for what, make in LARGE:
+    quiet: list[list[float]] = [[], []]
+    small = peers.open_session(home)
+    for large in effort.large:
+        credentials = peers.open_session(home)
         worst: list[list[float]] = [[], []]
         grown = [0.0, 0.0]
         for _ in range(min(effort.rounds, 3)):
             for at, peer in enumerate(both):
-                load = Load(peer.way(credentials), Job("/clean", up.http), 1)
+                body = large.body()
+                if large.back:
+                    body = send(peer.port, up.http, credentials, b"", path=large.path)[1]
+                path = "/clean" if large.back else large.path
+                load = Load(peer.way(small), Job("/clean", up.http), 1)
                 await load.open()
-                usual = statistics.median((await load.round(0.2)).times)
+                before = (await load.round(0.5)).times
+                usual = statistics.median(before)
+                quiet[at].append(max(before) - usual)
                 peer.forget_peak()
-                before = peer.memory()
-                sending = asyncio.create_task(asyncio.to_thread(send, peer.port, up.http, credentials, make()))
+                memory = peer.memory()
+                ask = partial(send, peer.port, up.http, credentials, body, path=path, coding=large.coding)
+                sending = asyncio.create_task(asyncio.to_thread(ask))
                 times = (await load.round(0.1)).times
                 while not sending.done():
                     times += (await load.round(0.1)).times
                 await load.close()
                 await sending
                 worst[at].append(max(times) - usual)
-                grown[at] = max(grown[at], (peer.peak() - before) / MB)
+                grown[at] = max(grown[at], (peer.peak() - memory) / MB)
         ours, theirs = (statistics.median(one) for one in worst)
-        progress(f"{what} beside a small request: {ours:.0f} ms longer, {grown[0]:.0f} MB")
-        rows += [
-            at_most(f"stall of a second client/{what}", ours, "ms", 20.0, theirs),
-            at_most(f"growth/{what}", grown[0], "MB", 64.0, grown[1]),
-        ]
-    return rows
+        progress(f"{large.name} beside a small request: {ours:.0f} ms longer, {grown[0]:.0f} MB")
+        rows.append(at_most(f"stall of a second client/{large.name}", ours, "ms", _STALL, theirs))
+        name = f"growth/{large.name}"
+        rows.append(
+            row(name, grown[0], "MB", grown[1])
+            if large.growth is None
+            else at_most(name, grown[0], "MB", large.growth, grown[1])
+        )
+    ours, theirs = (statistics.median(one) for one in quiet)
+    return [*rows, row("stall of a second client/nothing large", ours, "ms", theirs)]
 
 
 # --- a bomb -----------------------------------------------------------------------------------------------------------

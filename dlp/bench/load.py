@@ -20,6 +20,7 @@ from dlp.core.errors import ParseError
 
 HOST = "localhost"
 END = b"\r\n\r\n"
+_PATIENCE = 180.0  # seconds for an answer to a large body, on a machine that has other things to do
 
 ANSWERS: dict[bytes, Callable[[int], bytes]] = {
     b"/clean": bodies.clean,
@@ -27,8 +28,15 @@ ANSWERS: dict[bytes, Callable[[int], bytes]] = {
     b"/personal": bodies.personal,
     b"/large": bodies.large,
     b"/large-personal": bodies.large_personal,
+    b"/records": lambda _: bodies.records(),
+    b"/people": bodies.people,
+    b"/log": lambda _: bodies.log(),
+    b"/table": lambda _: bodies.table(),
 }
 """What the upstream answers to the paths it knows, made from the number of the answer."""
+
+_KINDS = {b"/log": b"text/plain; charset=utf-8", b"/table": b"text/csv; charset=utf-8"}
+_JSON = b"application/json"
 
 
 # --- the upstream -----------------------------------------------------------------------------------------------------
@@ -57,12 +65,12 @@ class _Upstream(asyncio.Protocol):
 
     def _answer(self, path: bytes) -> bytes:
         if path == b"/bomb":
-            return _response(bodies.bomb(), b"Content-Encoding: gzip\r\n")
-        return _response(ANSWERS[path](self._numbers()))
+            return _response(bodies.bomb(), _JSON, b"Content-Encoding: gzip\r\n")
+        return _response(ANSWERS[path](self._numbers()), _KINDS.get(path, _JSON))
 
 
-def _response(body: bytes, more: bytes = b"") -> bytes:
-    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n%bContent-Length: %d\r\n\r\n" % (more, len(body))
+def _response(body: bytes, kind: bytes, more: bytes = b"") -> bytes:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\n%bContent-Length: %d\r\n\r\n" % (kind, more, len(body))
     return head + body
 
 
@@ -297,15 +305,28 @@ class Load:
             await asyncio.wait([connection.close() for connection in self._connections], timeout=2)
 
 
-def send(proxy: int, port: int, credentials: bytes, body: bytes) -> bytes:
-    """Post a body to the upstream at `port` through a proxy; return the first line of the answer. For a thread."""
+def send(
+    proxy: int, port: int, credentials: bytes, body: bytes, *, path: str = "/clean", coding: str = ""
+) -> tuple[int, bytes]:
+    """Post a JSON body to the upstream at `port` through a proxy, or ask for `path` where there is none. For a thread.
+
+    Returns the status of the answer, and its body as it came.
+    """
     head = (
-        f"POST http://{HOST}:{port}/clean HTTP/1.1\r\nHost: {HOST}:{port}\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\nProxy-Authorization: Basic {credentials.decode()}\r\n\r\n"
+        f"{'POST' if body else 'GET'} http://{HOST}:{port}{path} HTTP/1.1\r\nHost: {HOST}:{port}\r\n"
+        + (f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n" if body else "")
+        + (f"Content-Encoding: {coding}\r\n" if coding else "")
+        + f"Proxy-Authorization: Basic {credentials.decode()}\r\n\r\n"
     )
-    with socket.create_connection(("127.0.0.1", proxy), 30) as connection:
+    with socket.create_connection(("127.0.0.1", proxy), _PATIENCE) as connection:
         connection.sendall(head.encode() + body)
-        return connection.makefile("rb").readline()
+        answer = connection.makefile("rb")
+        status, length = int(answer.readline().split()[1]), 0
+        while line := answer.readline().strip():
+            name, _, value = line.partition(b":")
+            if name.lower() == b"content-length":
+                length = int(value)
+        return status, answer.read(length)
 
 
 if __name__ == "__main__":
