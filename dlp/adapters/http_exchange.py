@@ -70,10 +70,12 @@ from dlp.core.outcome import Outcome, Refuse
 from dlp.core.policy import decoded_path, facts_of, fields_of
 from dlp.engine.looking import LARGE_BYTES
 from dlp.engine.pipeline import Engine, Run, Wait
+from dlp.engine.ranges import Ranges, place_of
 from dlp.engine.sessions import SessionInfo
 from dlp.engine.work import Call, Within
 from dlp.wire import body as wire_body
 from dlp.wire import head as wire_head
+from dlp.wire import window
 from dlp.wire.graphql_text import Aliases, asked
 from dlp.wire.limits import TooLarge
 from dlp.wire.repair import repair_headers
@@ -94,6 +96,7 @@ class Shell(Protocol):
     engine: Engine
     limits: Limits
     mcp: Through | None
+    ranges: Ranges
 
     def identify(self, credentials: bytes | None) -> SessionInfo | None:
         """Return the open session that these proxy credentials are for."""
@@ -508,7 +511,9 @@ class Exchange(Layer):
         data = self.request.data
         path = text(data.path)
         self._endpoint = Endpoint("http", self._upstream, text(data.method), decoded_path(path.partition("?")[0]))
-        if any(name.lower() in _FOR_A_PIECE for name, _ in data.headers.fields) and self._has_fields():
+        asked = [value for name, value in data.headers.fields if name.lower() in _FOR_A_PIECE]
+        # Of several pieces at once nobody could say what stands beside what: then all is asked for.
+        if asked and (self._has_fields() or any(b"," in value for value in asked)):
             data.headers.fields = http_head.without(data.headers.fields, *_FOR_A_PIECE)
         return wire_head.read_request_head(
             text(data.method), f"{bracketed(data.host)}:{data.port}", path, data.headers.fields
@@ -672,6 +677,8 @@ class Exchange(Layer):
         except TooLarge:
             yield from self._object(objections.TOO_LARGE)
             return
+        if self._is_piece(data) and not (yield from self._may_enter_beside(raw, head)):
+            return
         seen = self._mcp
         if seen is not None and data.status_code < 300 and head.media_type == "application/json":  # noqa: PLR2004
             hear = partial(seen.hear, raw, head.content_encoding, limit=self._shell.limits.body)
@@ -698,6 +705,30 @@ class Exchange(Layer):
             data.headers.fields = (*data.headers.fields, (b"Content-Length", b"%d" % len(raw)))
         data.content = raw
         yield from self._answer(response)
+
+    def _may_enter_beside(self, raw: bytes, head: Head) -> Generator[commands.Command, Any, bool]:
+        """Have a piece of an answer judged with what the session has read beside it; end here if it may not enter."""
+        ranges = [value for name, value in self.response.data.headers.fields if name.lower() == b"content-range"]
+        if not raw or self.response.status_code == status_codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+            return True
+        start = place_of(ranges[0], len(raw)) if len(ranges) == 1 else None
+        texts: list[bytes] | None = []
+        if start is not None:
+            place = text(self.request.data.path).partition("?")[0]
+            texts = self._shell.ranges.beside((self.session, f"{self._upstream}{place}"), start, raw)
+        if texts is None or (start is None and (ranges or head.media_type == "multipart/byteranges")):
+            yield from self._object(objections.PIECES)
+            return False
+        for joined in texts:
+            blocks = window.edge_blocks(joined, head.content_type)
+            outcome = yield from self._judge(Message(INBOUND, self._endpoint, blocks))
+            if isinstance(outcome, Refuse):
+                yield from self._refuse(outcome)
+                return False
+            if outcome.edits:
+                yield from self._object(objections.PIECES)
+                return False
+        return True
 
     # --- streams: messages that are judged one by one, each way -------------------------------------------------------
 

@@ -55,6 +55,12 @@ PIECE = Objection(
     "The policy names fields of this source, and the proxy cannot tell which of them a piece of an answer is from.",
     "Ask for the whole.",
 )
+PIECES = Objection(
+    "unreadable",
+    "Only a piece of an answer",
+    "It does not say where it belongs, or a value in it was cut in two, and half of it cannot be rewritten.",
+    "Ask for the whole.",
+)
 INTERNAL = Objection(
     "error", "The proxy could not judge this message", "Something failed inside the proxy; it passes nothing unjudged."
 )

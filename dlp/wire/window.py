@@ -17,6 +17,8 @@ from dlp.wire.leaf import by_part
 
 SIZE = 512 * 1024
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
+_IS_TEXT = re.compile(r"text/|json|xml|csv|yaml|charset", re.IGNORECASE)
+_MOST_CUT = 4  # bytes of one character in UTF-8
 _SHORT = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 
@@ -76,6 +78,21 @@ class Reader:
             part = Part("", "", Kind.OPAQUE, length=len(raw), why="a body too large to be read whole, and no text")
             blocks = (Block(lambda: (part,), raw=raw[:64]),)
         return [Window(raw, blocks)]
+
+
+def edge_blocks(data: bytes, content_type: str) -> tuple[Block, ...]:
+    """Return what stands at the end of a piece of a body and beside it, where that is text: none where it is not.
+
+    A piece may begin and end within a character.
+    """
+    for cut in range(_MOST_CUT):
+        for short in range(_MOST_CUT):
+            try:
+                said = data[cut : len(data) - short].decode()
+            except UnicodeDecodeError:
+                continue
+            return _text_blocks(said, said.encode()) or ()
+    return (_text_blocks(data.decode("latin-1"), b"") or ()) if _IS_TEXT.search(content_type) else ()
 
 
 def _text_blocks(text: str, raw: bytes) -> tuple[Block, ...] | None:
