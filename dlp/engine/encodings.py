@@ -16,6 +16,7 @@ from urllib.parse import unquote
 from dlp.engine import alphabets
 from dlp.engine.alphabets import wordlike as _wordlike
 from dlp.engine.compression import MAGIC, decompress
+from dlp.engine.gently import occurrences, occurs
 from dlp.engine.pictures import pixels
 from dlp.engine.sealed import sealed
 
@@ -267,13 +268,13 @@ def telling(data: bytes) -> list[str] | None:
     """
     if coded(data):
         return None
-    told = {run for run in _RUN_IN_BYTES.findall(data) if not wordlike(run) and tells(run, opaque=True)}
+    told = {run for run in occurrences(_RUN_IN_BYTES, data) if not wordlike(run) and tells(run, opaque=True)}
     return [run.decode() for run in told] if len(told) <= _FEW else None
 
 
 def coded(data: bytes) -> bool:
     """Return whether something in a text, here as UTF-8, may be escaped: for URLs, programs, the web or mail."""
-    return bool(b"--" in data or data.translate(None, _NO_SIGNS)) and _CODED_BYTES.search(data) is not None
+    return bool(b"--" in data or data.translate(None, _NO_SIGNS)) and occurs(_CODED_BYTES, data)
 
 
 def tells(run: bytes, *, opaque: bool) -> bool:

@@ -1,9 +1,10 @@
 """Looking through a long text for a pattern in pieces: one call of C over megabytes would hold everybody up."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from operator import itemgetter
 
-_AT_ONCE = 128 * 1024
+_AT_ONCE, _OVER = 128 * 1024, 64
 _CUT = re.compile(r"(?<=[^\w\s+/=,;:.$%*-])(?=\s)|(?<=\s)(?=[^\w\s+/=,;:.$%*-])")
 """A place between a space and a sign that no number, no word and nothing encoded in groups or lines is written with."""
 
@@ -23,3 +24,15 @@ def matches(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
             stop = stop + _AT_ONCE if cut is None else cut.start()
         yield from pattern.finditer(text, start, min(stop, size))
         start = stop
+
+
+def occurs(pattern: re.Pattern[bytes], data: bytes) -> bool:
+    """Return whether a pattern is found anywhere, whose matches take at most 64 bytes and look at nothing around."""
+    if len(data) <= _AT_ONCE:
+        return pattern.search(data) is not None
+    return any(pattern.search(data, at, at + _AT_ONCE + _OVER) for at in range(0, len(data), _AT_ONCE))
+
+
+def occurrences(pattern: re.Pattern[bytes], data: bytes) -> Iterable[bytes]:
+    """Return what `pattern.findall(data)` returns, for a pattern without groups."""
+    return pattern.findall(data) if len(data) <= _AT_ONCE else map(itemgetter(0), pattern.finditer(data))

@@ -55,3 +55,19 @@ def test_a_long_text_is_cut_and_one_that_cannot_be_is_one_piece(monkeypatch: pyt
 
 def test_a_short_text_is_looked_through_at_once():
     assert [match.group() for match in gently.matches(re.compile("b+"), "abbab")] == ["bb", "b"]
+
+
+def test_what_occurs_is_found_wherever_it_stands(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(gently, "_AT_ONCE", 10)
+    pattern = re.compile(b"&[a-z]{2,31};")
+    for at in range(40):
+        assert gently.occurs(pattern, b"-" * at + b"&" + b"a" * 31 + b";" + b"-" * (40 - at))
+    assert not gently.occurs(pattern, b"&amp" * 20)
+    assert gently.occurs(pattern, b"&amp;")
+
+
+def test_runs_are_the_same_however_many_there_are(monkeypatch: pytest.MonkeyPatch):
+    pattern, data = re.compile(b"[a-z]+"), b"ab cd" * 9
+    assert gently.occurrences(pattern, data) == pattern.findall(data)
+    monkeypatch.setattr(gently, "_AT_ONCE", 10)
+    assert list(gently.occurrences(pattern, data)) == pattern.findall(data)
