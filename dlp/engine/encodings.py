@@ -29,7 +29,7 @@ _REMEMBERED_TO = 16
 _FEW = 16
 _PICTURE = "png+"
 _SEALED_FROM = 20
-_SHORTEST_RUN = 6  # four bytes, the shortest value looked for, take six characters of base64
+_SHORTEST_RUN, _SHORTEST_HEX = 6, 8  # four bytes, the shortest value looked for, take six characters of base64
 _COMPRESSED_FROM = 12  # no compression without a magic number makes the shortest values shorter than this
 _LEAST_TEXT = 12  # bytes: fewer look like text by chance too often
 _VIEW_DEPTH = 3
@@ -458,7 +458,7 @@ def _via(inner: str, outer: str) -> str:
 
 def _unwrap(run: str) -> Iterator[tuple[str, bytes]]:
     """Give what a run may stand for: hex if it can be, and base64 unless its length forbids it."""
-    if len(run) % 2 == 0 and _HEX.fullmatch(run):
+    if len(run) % 2 == 0 and len(run) >= _SHORTEST_HEX and _HEX.fullmatch(run):
         yield "hex", bytes.fromhex(run)
     body = run.rstrip("=")
     if len(body) % 4 == 1:  # no number of bytes is written so: a letter in front or behind is not part of it

@@ -125,8 +125,9 @@ class Fingerprints:
             number = bisect_right(begins, keys[-1]) - 1
             among = bisect_left(keys, begins[number])
             run = _merged(runs[number], keys[among:])
-            starts = range(0, len(run), _MOST_IN_RUN)
-            runs[number : number + 1] = [run[start : start + _MOST_IN_RUN] for start in starts]
+            size = -(-len(run) // -(-len(run) // _MOST_IN_RUN))  # evenly: no run of a few
+            starts = range(0, len(run), size)
+            runs[number : number + 1] = [run[start : start + size] for start in starts]
             begins[number + 1 : number + 1] = [run[start] for start in starts[1:]]
             del keys[among:]
         self._runs = begins, runs

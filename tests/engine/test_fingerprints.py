@@ -76,6 +76,7 @@ def test_a_value_costs_a_dozen_bytes_a_fingerprint():
     runs = made._runs[1]
     size = sum(run.buffer_info()[1] * run.itemsize for run in runs) + len(made._filter.words) * 8
     assert size <= 50_000 * 16
+    assert len(runs) <= 50_000 // 256
     assert len(made._new) < 1024
 
 
