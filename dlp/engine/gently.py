@@ -26,11 +26,11 @@ def matches(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
         start = stop
 
 
-def occurs(pattern: re.Pattern[bytes], data: bytes) -> bool:
-    """Return whether a pattern is found anywhere, whose matches take at most 64 bytes and look at nothing around."""
+def occurs(pattern: re.Pattern[bytes], data: bytes, longest: int = _OVER) -> bool:
+    """Return whether a pattern is found, whose matches take at most `longest` bytes and look at nothing around."""
     if len(data) <= _AT_ONCE:
         return pattern.search(data) is not None
-    return any(pattern.search(data, at, at + _AT_ONCE + _OVER) for at in range(0, len(data), _AT_ONCE))
+    return any(pattern.search(data, at, at + _AT_ONCE + longest) for at in range(0, len(data), _AT_ONCE))
 
 
 def occurrences(pattern: re.Pattern[bytes], data: bytes) -> Iterable[bytes]:

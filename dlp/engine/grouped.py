@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from dlp.engine.stretches import LARGE, pieces
+from dlp.engine.stretches import LARGE, between_words, pieces
 
 _TOKEN = re.compile(r"[A-Za-z0-9]+")
 _ACCOUNTED = re.compile(
@@ -107,7 +107,8 @@ class _Stretch:
 def grouped(text: str) -> Iterator[tuple[int, int]]:
     """Give where in a text there are groups of what nobody could read. The work is linear in the text."""
     stretch = _Stretch()
-    for match in _TOKEN.finditer(_ONE_RUN.sub(_blank_mixed, _ACCOUNTED.sub(_blank, text))):
+    left = "".join([_ONE_RUN.sub(_blank_mixed, _ACCOUNTED.sub(_blank, piece)) for piece in between_words(text)])
+    for match in _TOKEN.finditer(left):
         token, start = match.group(), match.start()
         if stretch.end and (start - stretch.end > _GAP or stretch.row >= _WORDS):
             if stretch.is_sealed:

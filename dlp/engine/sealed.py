@@ -6,12 +6,12 @@ usual form (RFC 9562, versions 1, 4 and 7) hold less than sixteen bytes and are 
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from dlp.core.message import Kind, Part
-from dlp.engine.gently import matches
+from dlp.engine.gently import matches, occurs
 from dlp.engine.grouped import grouped, may_be_grouped, worded
-from dlp.engine.stretches import rows, stretches, within
+from dlp.engine.stretches import between_words, rows, stretches, within
 
 _RUN = re.compile(r"[A-Za-z0-9]{22,}")
 _TOKEN = re.compile(r"[!#-~]{20,}")
@@ -27,6 +27,7 @@ _HEX_FROM, _BASE64_FROM = 32, 22
 _GROUPS_IN_BYTES = re.compile(rb"[0-9a-fA-F][0-9a-fA-F]{2,11}[\s:.](?:[0-9a-fA-F]{3,12}[\s:.]){2}[0-9a-fA-F]{3}")
 _BITS_FROM = 128
 _BITS = re.compile(r"(?<![0-9])[01](?:[\s,;_-]{0,2}[01]){127,}(?![0-9])")
+_LONGEST_BITS = 1 + 127 * 41  # bytes that what comes next may match
 _BITS_IN_BYTES = re.compile(rb"[01](?:[\s,;_-]{0,40}[01]){127}")
 _CAPITAL_SIGNS = re.compile(r"[0-9A-Z$%*+./:-][0-9A-Z $%*+./:-]{24,}")
 _CAPITALS_IN_BYTES = re.compile(_CAPITAL_SIGNS.pattern.encode())
@@ -38,6 +39,7 @@ _MANY_CAPITALS = 3  # beside each other, as in no name put together from words
 _RANGES = re.compile(r"A-Z|a-z|0-9|://")
 _KINDS = 12  # of sixteen random bytes, so many are different ones
 _HIGH = 127
+_LONGEST_LIST = 43 + 14 * 45
 _LIST_IN_BYTES = re.compile(
     rb"[0-9a-fA-F][0-9a-fA-F]{0,2}[\s,;:_-]{1,40}(?:(?:0[xX])?[0-9a-fA-F]{1,3}[\s,;:_-]{1,40}){14}"
 )
@@ -49,8 +51,8 @@ def may_be_sealed(surface: bytes) -> bool:
     mixed = seen & _MIXED == _MIXED
     return bool(
         (seen & 1 and any(_dense(token.decode()) for token in _long_ones(surface)))
-        or (seen & 2 and _OF_LIST in surface.translate(_IN_LIST) and _LIST_IN_BYTES.search(surface) is not None)
-        or (seen & 4 and _OF_GROUPS in surface.translate(_IN_GROUPS) and _GROUPS_IN_BYTES.search(surface) is not None)
+        or (seen & 2 and _OF_LIST in surface.translate(_IN_LIST) and occurs(_LIST_IN_BYTES, surface, _LONGEST_LIST))
+        or (seen & 4 and _OF_GROUPS in surface.translate(_IN_GROUPS) and occurs(_GROUPS_IN_BYTES, surface))
         or (seen & 8 and mixed and any(_is_64(match) for match in _lines(surface)))
         or (
             seen & 16
@@ -62,7 +64,7 @@ def may_be_sealed(surface: bytes) -> bool:
         or (
             seen & 32
             and surface.count(b"0") + surface.count(b"1") >= _BITS_FROM
-            and _BITS_IN_BYTES.search(surface) is not None
+            and occurs(_BITS_IN_BYTES, surface, _LONGEST_BITS)
         )
     )
 
@@ -140,23 +142,30 @@ def sealed(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _may_be_85(data: bytes) -> bool:
-    if data.islower() or len(data.translate(None, _NOT_ODD)) < _MANY_ODD:
+    if data.islower():
         return False
-    pieces = data.split()
-    odd = [
-        not piece.islower() and len(piece) >= _SHORTEST_LIST and not piece.isalpha() and piece != piece.lower()
-        for piece in pieces
-    ]
-    if sum([len(piece) for piece, is_odd in zip(pieces, odd, strict=True) if is_odd]) < _LONG:
+    signs = length = 0
+    before = beside = False
+    for piece in between_words(data):
+        signs += len(piece.translate(None, _NOT_ODD))
+        groups = piece.split()
+        odd = [
+            not group.islower() and len(group) >= _SHORTEST_LIST and not group.isalpha() and group != group.lower()
+            for group in groups
+        ]
+        length += sum([len(group) for group, is_odd in zip(groups, odd, strict=True) if is_odd])
+        beside = beside or (before and odd[:1] == [True]) or b"\1\1" in bytes(odd)
+        before = odd[-1] if odd else before
+    if signs < _MANY_ODD or length < _LONG:
         return False
     # One of them alone says nothing. Where a text has other spaces than bytes have, it may hold more than one.
-    return b"\1\1" in bytes(odd) or not data.isascii() or data.translate(None, _SPACES_OF_TEXT) != data
+    return beside or not data.isascii() or data.translate(None, _SPACES_OF_TEXT) != data
 
 
 def _in_85(text: str) -> Iterator[tuple[int, int]]:
     """Give where there are groups beside each other that are rather base 85 than words or code."""
     first, pieces = 0, list[str]()
-    for match in (*_PIECE.finditer(text), None):
+    for match in chain(_PIECE.finditer(text), [None]):
         piece = match.group() if match is not None else ""
         if match is not None and _is_odd(piece):
             first = first if pieces else match.start()

@@ -1,5 +1,6 @@
 """Stretches of a text that are made of certain bytes only: found at a tenth of what it costs to split the text."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -110,3 +111,27 @@ def pieces(data: bytes, table: bytes, more: int) -> Iterator[tuple[int, NDArray[
     for start in range(0, len(data), PIECE):
         piece = data if len(data) <= PIECE else data[start : start + PIECE + more]
         yield start, np.frombuffer(piece.translate(table), dtype=np.uint8)
+
+
+def between_words[T: (str, bytes)](text: T) -> Iterator[T]:
+    """Give a text in pieces that end before a space, of `PIECE` or a little more: one, where there are no spaces."""
+    start, size = 0, len(text)
+    while start < size:
+        stop, found = start + PIECE, None
+        while stop < size and found is None:
+            found = _space(text, stop)
+            stop = stop + PIECE if found is None else found
+        yield text if start == 0 and stop >= size else text[start:stop]
+        start = stop
+
+
+def _space(text: str | bytes, at: int) -> int | None:
+    """Return where the next space in a piece of a text is."""
+    if isinstance(text, str):
+        found = _SPACE.search(text, at, at + PIECE)
+        return None if found is None else found.start()
+    found_there = _SPACE_IN_BYTES.search(text, at, at + PIECE)
+    return None if found_there is None else found_there.start()
+
+
+_SPACE, _SPACE_IN_BYTES = re.compile(r"\s"), re.compile(rb"\s")
