@@ -48,7 +48,7 @@ LARGE = (
     Large("2 MB of records in gzip", lambda: gzip.compress(bodies.records(), 6, mtime=0), coding="gzip"),
     Large("an answer of 2 MB of records", path="/records", growth=_GROWTH),
     Large("an answer of 2 MB with 10,000 new values", path="/people"),
-    Large("2 MB with 10,000 tokens that become values", path="/people", back=True),
+    Large("2 MB with 10,000 tokens sent back", path="/people", back=True),
     Large("an answer of 2 MB of a log with personal data", path="/log"),
     Large("an answer of 5 MB of CSV", path="/table"),
 )

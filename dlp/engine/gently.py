@@ -5,15 +5,16 @@ from collections.abc import Iterable, Iterator
 from operator import itemgetter
 
 _AT_ONCE, _OVER = 128 * 1024, 64
-_CUT = re.compile(r"(?<=[^\w\s+/=,;:.$%*-])(?=\s)|(?<=\s)(?=[^\w\s+/=,;:.$%*-])")
-"""A place between a space and a sign that no number, no word and nothing encoded in groups or lines is written with."""
+_CUT = re.compile(r"(?<=\")|(?<=[^\w\s+/=,;:.$%*-])(?=\s)|(?<=\s)(?=[^\w\s+/=,;:.$%*-])")
+"""A place behind a quotation mark, or between a space and a sign: one that no number, no word and nothing encoded in
+groups or lines is written with."""
 
 
 def matches(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
     """Give what `pattern.finditer(text)` gives, of a text cut where no match can lie across.
 
-    INVARIANT: the pattern matches no text with a space in it and such a sign beside that, and looks no further around
-    a match than one code point. A text without such places is one piece.
+    INVARIANT: the pattern matches no text with a quotation mark in it, nor with a space and such a sign beside that,
+    and looks no further around a match than one code point. A text without such places is one piece.
     """
     start, size = 0, len(text)
     while start < size:

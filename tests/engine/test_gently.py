@@ -49,6 +49,11 @@ def test_a_long_text_is_cut_and_one_that_cannot_be_is_one_piece(monkeypatch: pyt
     assert [match.group() for match in gently.matches(pattern, "aaaaaaaaaa (aaaaaaaaaaa) aaaaa")] == [
         *("aaaaaaaaaa", "aaaaaaaaaaa", "aaaaa"),
     ]
+    assert [match.span() for match in gently.matches(pattern, 'aaaaaaaaa"aaaaaaaaaaa"a')] == [
+        (0, 9),
+        (10, 21),
+        (22, 23),
+    ]
     assert [len(match.group()) for match in gently.matches(pattern, "a" * 95)] == [95]
     assert not list(gently.matches(pattern, ""))
 
