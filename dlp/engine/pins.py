@@ -17,7 +17,8 @@ from dlp.core.errors import StoreError
 from dlp.core.message import Fact, Shape
 from dlp.core.ports import Store
 from dlp.engine.hidden import hidden_in, texts_in
-from dlp.wire.output_schema import DOMAIN, OutputSchema
+from dlp.wire.output_schema import OutputSchema
+from dlp.wire.stand_ins import DOMAIN
 
 FACTS: Mapping[str, str] = {
     "tool_known": "boolean",
