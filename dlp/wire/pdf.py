@@ -26,6 +26,7 @@ _BETWEEN = re.compile(  # the marks of a file: its first lines, and where its ob
     rb"(?:^|[\r\n])[0-9]{10} [0-9]{5} [nf]|"
     rb"(?<=[\r\n])[0-9]+ [0-9]+(?=\s*[\r\n])"
 )
+_MOST_TRIES = 100  # objects that are tried where a file does not say where it begins: each costs pypdf 40 µs
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f]")
 
 
@@ -39,12 +40,12 @@ def read_pdf(data: bytes, path: str, contents: Contents, inner: Inner, depth: in
     import logging  # noqa: PLC0415 - only to silence pypdf
 
     import pypdf  # noqa: PLC0415 - as above
-    from pypdf.errors import PyPdfError  # noqa: PLC0415
+    from pypdf.errors import DeprecationError, PyPdfError  # noqa: PLC0415
 
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     contents.spend(len(data))
     try:
-        reader = pypdf.PdfReader(io.BytesIO(data), strict=False)
+        reader = pypdf.PdfReader(io.BytesIO(data), strict=False, root_object_recovery_limit=_MOST_TRIES)
         if reader.is_encrypted and not reader.decrypt(""):
             raise ParseError(f"pdf of {len(data)} bytes: encrypted")  # noqa: TRY301 - one way to opaque
         _unnamed(reader, data, path, contents)
@@ -56,6 +57,7 @@ def read_pdf(data: bytes, path: str, contents: Contents, inner: Inner, depth: in
         raise
     except (
         PyPdfError,
+        DeprecationError,
         ArithmeticError,
         LookupError,
         ValueError,

@@ -2,7 +2,9 @@
 
 import io
 import zlib
+from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pypdf import PdfReader, PdfWriter
@@ -68,6 +70,20 @@ def test_attachments_are_read():
     out = io.BytesIO()
     writer.write(out)
     assert any(VALUE in part.text for part in unpacked(out.getvalue()))
+
+
+def test_a_document_that_does_not_say_where_it_begins_is_given_up_soon(monkeypatch: pytest.MonkeyPatch):
+    tried: list[object] = []
+    get = PdfReader.get_object
+
+    def counted(self: PdfReader, reference: Any) -> Any:
+        tried.append(reference)
+        return get(self, reference)
+
+    monkeypatch.setattr(PdfReader, "get_object", counted)
+    raw = document("x").replace(b"/Size 7", b"/Size 2147483648").replace(b"/Type /Catalog", b"/Type /Catalogs")
+    assert opaque(unpacked(raw.replace(b" 00000 n", b" 00(00 n")))
+    assert 0 < len(tried) < 500
 
 
 def test_an_encrypted_document_is_opaque():
