@@ -1,13 +1,12 @@
-"""Characters that nobody sees, put into a key so that no expression matches it: zero-width ones, soft hyphens."""
+"""Characters that nobody sees, put into a value so that no expression matches it: zero-width ones, soft hyphens."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 _UNSEEN = r"[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]"
-_KEY = r"[A-Za-z0-9_+/=.:-]"
-LOOK = rf"{_KEY}{_UNSEEN}+{_KEY}"
-"""Between two characters of a key: in the scripts that need joiners, letters are around them."""
+LOOK = rf"[ -~]{_UNSEEN}+[ -~]"
+"""Between two characters of ASCII: in the scripts that need joiners, letters of their own are around them."""
 
 _look = re.compile(LOOK)
 _unseen = re.compile(_UNSEEN)
@@ -23,7 +22,7 @@ class Line:
 
 
 def lines(text: str) -> Iterator[Line]:
-    """Give the lines of a text that have such characters inside of what may be a key."""
+    """Give the lines of a text that have such characters between characters of ASCII."""
     done = 0
     while match := _look.search(text, done):
         start = max(text.rfind("\n", done, match.start()) + 1, done, match.start() - _REACH)

@@ -1,11 +1,13 @@
 """The hooks: settings, patterns, findings, and Presidio's one-way transforms. Presidio is imported on first use."""
 
 import functools
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dlp.core import unseen
 from dlp.core.errors import ConfigError
 from dlp.core.finding import Confidence, Finding
 from dlp.core.label import DataClass
@@ -28,6 +30,9 @@ _NER = ("auto", "on", "off")
 _FORMATS = frozenset(("EMAIL_ADDRESS", "IP_ADDRESS", "IBAN_CODE", "CREDIT_CARD", "CRYPTO", "MAC_ADDRESS", "UUID"))
 """What is no part of a name, whatever the model says."""
 
+_UNSEEN = "unseen"
+_formed = re.compile(r"[0-9@]")
+_zero_width = re.compile(r"[\u200b-\u200f\u2060-\u2064\ufeff]")
 _MODELLED = frozenset(f"{entity}.model" for entity in look.MODELLED)
 
 
@@ -105,7 +110,7 @@ def configure(settings: Mapping[str, object]) -> None:
 def patterns() -> Iterable[Pattern]:
     """Say where Presidio's recognizers may match, and whether the model has to see everything."""
     return [*look.patterns(ner=_current().ner), *_current().custom] + (
-        [] if _current().presidio_only else own.patterns() + keys.patterns()
+        [] if _current().presidio_only else [*own.patterns(), *keys.patterns(), Pattern(_UNSEEN, unseen.LOOK)]
     )
 
 
@@ -113,17 +118,24 @@ def patterns() -> Iterable[Pattern]:
 def classify(message: Message, hits: Hits, asked: Asked) -> Iterator[Finding]:
     """Report Presidio's entities, under their own names (`EMAIL_ADDRESS`); a policy maps them to classes."""
     excepted = _current().exceptions
-    for one in _classified(message, hits, asked):
+    for one in _classified(message.parts, _by_part(hits), asked):
         if not excepted.cover(one.data_class, message.parts[one.part].text[one.start : one.end]):
             yield one
 
 
-def _classified(message: Message, hits: Hits, asked: Asked) -> Iterator[Finding]:
+type _Its = Mapping[str, set[int]]
+"""Which patterns may match in a part, and where."""
+
+
+def _classified(parts: Sequence[Part], by_part: Mapping[int, _Its], asked: Asked) -> Iterator[Finding]:
     """Report what forms and keys tell, and leave what needs the words around it or the model to the end, together."""
-    parts = message.parts
     waiting = _Waiting(small=asked is None or any(asked.get(entity) is Confidence.LOW for entity in look.MODELLED))
-    for index, its in _by_part(hits).items():
+    everywhere: _Its = {}
+    for index, its in by_part.items():
         part = parts[index]
+        if _UNSEEN in its:
+            everywhere = everywhere or {pattern.name: {-1} for pattern in patterns() if pattern.name != _UNSEEN}
+            yield from _with_unseen(index, part, everywhere, asked)
         words = context_words(part.name, part.path)
         for finding in _own(index, part, its, words, asked):
             if finding.data_class == "STREET_ADDRESS":
@@ -132,6 +144,23 @@ def _classified(message: Message, hits: Hits, asked: Asked) -> Iterator[Finding]
         waiting.add(index, part, _candidates(part, its, words, asked), words, modelled=not _MODELLED.isdisjoint(its))
     if waiting.candidates or waiting.modelled:
         yield from _seen_together(parts, waiting, asked)
+
+
+def _with_unseen(index: int, part: Part, everywhere: _Its, asked: Asked) -> Iterator[Finding]:
+    """Report that in which characters stand that nobody sees: looked for without them, by all patterns everywhere."""
+    for line in unseen.lines(part.text):
+        if _is_hyphenated(part.text, line):
+            continue
+        for one in _classified([replace(part, text=line.shown)], {0: everywhere}, asked):
+            start, end = line.places[one.start], line.places[one.end - 1] + 1
+            if end - start > one.end - one.start:  # what has none in it was found already
+                yield replace(one, part=index, start=start, end=end)
+
+
+def _is_hyphenated(text: str, line: unseen.Line) -> bool:
+    """Say whether a line only says where its words may be broken, as web pages do, and holds no number or address."""
+    first, last = line.places[0], line.places[-1]
+    return _formed.search(line.shown) is None and _zero_width.search(text, first, last) is None
 
 
 @dataclass(slots=True)
@@ -279,7 +308,11 @@ def _model(engine: str, path: Path | str | None) -> Model | chosen.EngineModel:
 def _told(pattern: str) -> tuple[str, str]:
     """Return the entity of a pattern and its kind, or nothing where it is not Presidio's."""
     entity, _, kind = pattern.partition(".")
-    return ("", "") if kind in ("context", "model", "named", *own.KINDS) or entity == "PERSON" else (entity, kind)
+    return (
+        ("", "")
+        if kind in ("context", "model", "named", *own.KINDS) or entity in ("PERSON", _UNSEEN)
+        else (entity, kind)
+    )
 
 
 def _worth_running(its: Mapping[str, set[int]], words: tuple[str, ...], text: str, asked: Asked) -> dict[str, set[int]]:
@@ -297,14 +330,6 @@ def _worth_running(its: Mapping[str, set[int]], words: tuple[str, ...], text: st
         anywhere = -1 in ends or wanted.get(entity) == set()
         wanted[entity] = set() if anywhere else wanted.get(entity, set()) | ends
     return wanted
-
-
-@functools.cache
-def _presidios(pattern: str) -> tuple[str, str]:
-    """Return the entity that a recognizer of Presidio's may see where a pattern matches, and the pattern's kind."""
-    entity, _, kind = pattern.partition(".")
-    none = kind in ("context", "model", "named", *own.KINDS) or entity == "PERSON"
-    return ("", "") if none else (entity, kind)
 
 
 def _finding(index: int, entity: str, start: int, end: int, score: float, by: str, because: str = "") -> Finding:

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Iterable, Iterator
 
+from dlp.core import unseen
 from dlp.core.finding import Confidence, Finding
 from dlp.core.label import DataClass
 from dlp.core.message import Kind, Message
 from dlp.core.ports import Hits, Pattern
 from dlp.hooks.spec import hookimpl
-from dlp_secrets import unseen
 from dlp_secrets.formats import Format, compiled
 from dlp_secrets.named import ASSIGNED, NAME, assigned_secrets, named_secret
 

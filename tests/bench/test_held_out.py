@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -9,7 +10,7 @@ from dlp.core.message import Part
 from dlp.engine.classify import Classifier
 from dlp.hooks.host import load_host
 
-from . import unseen
+from . import fresh, unseen
 from .held_out import TEMPLATES, samples
 
 _OF_CLASS = {
@@ -72,18 +73,23 @@ def test_so_they_are_with_the_bands_that_are_shipped():
     assert found / labelled >= 0.9
 
 
-def test_labels_of_the_texts_in_other_styles_are_where_their_values_are():
-    given = unseen.samples(2 * len(unseen.TEMPLATES))
-    assert given == unseen.samples(2 * len(unseen.TEMPLATES))
+@pytest.mark.parametrize("styles", [unseen, fresh])
+def test_labels_of_the_texts_in_other_styles_are_where_their_values_are(styles: ModuleType):
+    given = styles.samples(2 * len(styles.TEMPLATES))
+    assert given == styles.samples(2 * len(styles.TEMPLATES))
     for one in given:
         for span in one["spans"]:  # type: ignore[attr-defined]
             assert str(one["full_text"])[span["start_position"] : span["end_position"]] == span["entity_value"]
 
 
 @pytest.mark.ner
-def test_texts_in_styles_that_no_rule_was_written_for_score_no_less_than_when_they_were_first_seen(tmp_path: Path):
-    """Tell of a loss, not of an aim: F2 was .831 then, where .85 is wanted, and vanilla Presidio's .725."""
+@pytest.mark.parametrize(("styles", "least"), [(unseen, 0.9), (fresh, accuracy.BAR)])
+def test_texts_in_other_styles_score_no_less_than_they_did(tmp_path: Path, styles: ModuleType, least: float):
+    """Tell of a loss. `fresh` was scored once, by rules written without it: F2 .856, vanilla Presidio's .737.
+
+    `unseen` had .831 so, and .725; what it showed was mended since: .93.
+    """
     file = tmp_path / "texts.json"
-    file.write_text(json.dumps(unseen.samples(8 * len(unseen.TEMPLATES))), "utf-8")
+    file.write_text(json.dumps(styles.samples((8 if styles is unseen else 20) * len(styles.TEMPLATES))), "utf-8")
     given = accuracy.load(file)
-    assert accuracy.score(given, accuracy.ours([one.text for one in given]))["overall"].f(2.0) >= 0.82
+    assert accuracy.score(given, accuracy.ours([one.text for one in given]))["overall"].f(2.0) >= least
