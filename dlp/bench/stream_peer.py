@@ -36,6 +36,17 @@ def piece(kind: str) -> bytes:
     return bytes(lines[:PIECE])
 
 
+def _names() -> list[tuple[str, str]]:
+    """Return names of people, no two of them alike."""
+    made = random.Random(3)  # noqa: S311 - no secret: the same in every run
+    sounds = [first + second for first in "bdfgklmnprstvz" for second in "aeiou"]
+    return [("".join(made.choices(sounds, k=3)), "".join(made.choices(sounds, k=4))) for _ in range(_PEOPLE)]
+
+
+_PEOPLE = 200
+_NAMES = _names()
+
+
 def spelled(now: int) -> str:
     """Return a time in letters, in groups of three: its digits would be taken for a card's or a telephone's number."""
     letters = f"{now:018d}".translate(_LETTERS)
@@ -48,13 +59,16 @@ def told(text: bytes) -> int:
 
 
 def event(kind: str, number: int) -> bytes:
-    """Return one event: a record, or a piece of a text as language models write it."""
+    """Return one event: a record, a record of a person, or a piece of a text as language models write it."""
     sent = spelled(time.perf_counter_ns())
     said: dict[str, object]
     if kind == "text":
         said = {"sent": sent, "choices": [{"index": 0, "delta": {"content": f"{_WORDS[number % len(_WORDS)]} "}}]}
+    elif kind == "person":
+        name, family = _NAMES[number % _PEOPLE]
+        said = {"sent": sent, "line": number, "about": f"{name} wrote", "email": f"{name}.{family}@mail.example"}
     else:
-        said = {"sent": sent, "number": number, "state": "ready", "about": " ".join(_WORDS)}
+        said = {"sent": sent, "line": number, "state": "ready", "about": " ".join(_WORDS)}
     return b"data: " + json.dumps(said).encode() + b"\n\n"
 
 

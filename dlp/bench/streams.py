@@ -27,6 +27,7 @@ from dlp.core.errors import DlpError
 
 MB = 1_000_000
 _SENT = b'"sent": "'
+_KINDS = (("record", "of a record"), ("text", "of a model's text"), ("person", "of a record with an e-mail address"))
 _RULES = """
   - {name: bench passes in what cannot be read, data: opaque, from: bench, to: sandbox, then: allow}
   - {name: bench passes out what cannot be read, data: opaque, to: bench, then: allow}
@@ -86,7 +87,7 @@ def run(effort: Effort | None = None) -> dict[str, object]:
         stock = stack.enter_context(peers.mitmdump(folder))
         ways = {"direct": Way(up), "dlp": Way(product.port, peers.open_session(home)), "mitmdump": Way(stock.port)}
         for what, path in (("SSE event", "/events"), ("WebSocket frame", "/frames")):
-            for kind, says in (("record", "of a record"), ("text", "of a model's text")):
+            for kind, says in _KINDS:
                 rows += asyncio.run(_latency(effort, ways, up, f"{what} {says}", f"{path}?kind={kind}"))
         rows += asyncio.run(_growth(effort, ways["dlp"], up, product))
         for kind in ("binary", "text"):
