@@ -1,6 +1,8 @@
 """What an operator adds and takes away: recognizers in Presidio's own YAML, values that are none, another model."""
 
+import contextlib
 import importlib.util
+import io
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -68,20 +70,34 @@ def custom_recognizers(file: Path) -> list[Any]:
     """
     if not file.is_file():
         raise ConfigError(f"plugin dlp_presidio: recognizers: {file}: there is no such file")
-    from presidio_analyzer import PatternRecognizer, RecognizerRegistry  # noqa: PLC0415  only where it is asked for
+    from presidio_analyzer import PatternRecognizer  # noqa: PLC0415  only where it is asked for
 
-    registry = RecognizerRegistry(recognizers=[])
     try:
-        registry.add_recognizers_from_yaml(str(file))
+        recognizers = _read(file)
     except Exception as error:  # Presidio raises whatever its reader met
         raise ConfigError(
             f"plugin dlp_presidio: recognizers: {file}: Presidio cannot read it ({type(error).__name__}); expected "
-            "recognizers: a list of name, supported_entity, and patterns or deny_list"
+            "recognizers: a list of name, supported_entity, and patterns or deny_list; or a registry, which names its "
+            "supported_languages and global_regex_flags first"
         ) from error
-    found = [one for one in registry.recognizers if isinstance(one, PatternRecognizer)]
+    found = [one for one in recognizers if isinstance(one, PatternRecognizer)]
     if not found:
         raise ConfigError(f"plugin dlp_presidio: recognizers: {file}: expected at least one recognizer, found none")
     return found
+
+
+def _read(file: Path) -> list[Any]:
+    """Return the recognizers in a file: a list for Presidio to add to its own, or a registry of its and other ones."""
+    from presidio_analyzer import RecognizerRegistry  # noqa: PLC0415
+    from presidio_analyzer.recognizer_registry import RecognizerRegistryProvider  # noqa: PLC0415
+
+    registry = RecognizerRegistry(recognizers=[])
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints that it fails, and raises too
+        try:
+            registry.add_recognizers_from_yaml(str(file))
+        except TypeError:  # words that only a registry knows
+            registry = RecognizerRegistryProvider(conf_file=str(file)).create_recognizer_registry()
+    return list(registry.recognizers)
 
 
 def custom_patterns(recognizers: Sequence[Any]) -> list[Pattern]:

@@ -40,6 +40,26 @@ def test_presidio_s_own_yaml_adds_recognizers(tmp_path: Path):
     assert {("BADGE", "EMP-12345"), ("PROJECT", "Nightjar")} <= set(told)
 
 
+def test_a_registry_in_presidio_s_yaml_is_read_as_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    file = tmp_path / "registry.yaml"
+    file.write_text(
+        """
+supported_languages: [en]
+global_regex_flags: 26
+recognizers:
+  - {name: CreditCardRecognizer, type: predefined}
+  - name: Badges
+    type: custom
+    supported_entity: BADGE
+    supported_languages: [{language: en, context: [badge]}]
+    patterns: [{name: badge, regex: 'EMP-[0-9]{5}', score: 0.4}]
+"""
+    )
+    read = {one.name: one for one in chosen.custom_recognizers(file)}
+    assert (set(read), read["Badges"].context) == ({"CreditCardRecognizer", "Badges"}, ["badge"])
+    assert capsys.readouterr().out == ""
+
+
 @pytest.mark.parametrize("content", ["recognizers: 3", "recognizers: []", "{"])
 def test_a_file_that_presidio_cannot_read_stops_the_start(tmp_path: Path, content: str):
     file = tmp_path / "ours.yaml"
