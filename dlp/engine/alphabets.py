@@ -122,7 +122,7 @@ def _odd(text: str) -> bool:
         or any(map(_is_odd_group, [group for group in _groups_of(data) if b" " in group]))
         or (_OF_DIGITS in data.translate(_IN_DIGITS) and _DIGITS_APART.search(text) is not None)
         or (text.count(".") + text.count("-") >= _SHORTEST and _MORSE.search(text) is not None)
-        or (may_be_spoken(data.split()) and is_spoken(text))
+        or (may_be_spoken(set(data.split())) and is_spoken(text))
     )
 
 

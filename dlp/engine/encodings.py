@@ -101,10 +101,13 @@ def decodings(text: str, budget: list[int] | None = None) -> list[Decoding]:
 
 
 def wordlike(run: str | bytes) -> bool:
-    """Return whether a run is letters of one case, as words and names of fields are.
+    """Return whether a run is letters of one case, as words and names of fields are, or a few digits.
 
-    What is encoded looks so by chance only: for eight characters of base64 that is less than one in a thousand.
+    What is encoded looks like letters by chance only: for eight characters of base64 that is less than one in a
+    thousand. Fewer than eight digits are at most three characters in base64, and as many bytes in hex.
     """
+    if len(run) < _SHORTEST_HEX and run.isdigit():
+        return True
     if isinstance(run, str):
         return _wordlike(run)
     letters = run.translate(None, b"+/_-=")
@@ -283,7 +286,7 @@ def tells(run: bytes, *, opaque: bool) -> bool:
     The same answer as `decodings` gives, without the decodings: this is asked of every clean message. What comes again
     and again, as dates do, is remembered.
     """
-    if _DATED.fullmatch(run):  # in base 64 these are nine bytes that are no text
+    if (len(run) < _SHORTEST_HEX and run.isdigit()) or _DATED.fullmatch(run):  # in base 64 dates are no text
         return False
     return (_told if len(run) <= _REMEMBERED_TO else _told.__wrapped__)(run, opaque=opaque)
 
