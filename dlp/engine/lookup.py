@@ -9,7 +9,7 @@ modules because what is put into the index and how it is found there are one sub
 import binascii
 import re
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass
@@ -44,6 +44,7 @@ _ALL_FORMS = 20_000  # values; of further ones only those forms are known that f
 _REMEMBERED = 2048  # values of which the forms are at hand, since they were met
 _FEW_PIECES = 256  # beyond, pieces make short values by chance
 _FEW = 64  # short values: with more of them, pieces of other numbers would make one by chance too often
+_LEAST = 3  # characters of a form: what a number is in hex
 _FEW_WORDS = 12  # below, a look at each word is quicker than numpy
 _WIDE_GAP = " " * 7
 _LONG = 12  # folded letters that are no chance piece of other words
@@ -83,8 +84,25 @@ class _Entry(NamedTuple):
     joined: bool = False
 
 
-type _Hit = tuple[int, _Entry, Known]
-"""Where in a folded text a form begins, and whose it is."""
+class _Near:
+    """Which of some forms of a value stand around a gram of a text: where the gram is in them is worked out once."""
+
+    def __init__(self, forms_of: Callable[[int], Iterable[_Entry]]) -> None:
+        self._forms_of = forms_of
+        self._known: dict[tuple[str, int], list[tuple[int, _Entry]]] = {}
+
+    def at(self, folded: str, position: int, gram: str, owner: int) -> list[tuple[int, _Entry]]:
+        """Return where forms of value number `owner` begin that have `gram` at a position of a folded text."""
+        near = self._known.get((gram, owner))
+        if near is None:
+            entries = [entry for entry in self._forms_of(owner) if gram in entry.text]
+            near = [(at, entry) for entry in entries for at in _places_of(gram, entry.text)]
+            self._known[gram, owner] = near
+        return [
+            (position - at, entry)
+            for at, entry in near
+            if position >= at and folded.startswith(entry.text, position - at)
+        ]
 
 
 class Lookup:
@@ -156,10 +174,8 @@ class Lookup:
                 self._put_part(owner, by, [gram ^ _TOGETHER for gram in grams] if entry.joined else grams)
             else:
                 free = next((place for place in range(at, end) if place not in taken), None)
-                if (
-                    not self._put(owner, by, grams, None if free is None else every[free])
-                    and entry == longer[len(parts)]
-                ):
+                found = self._put(owner, by, grams, None if free is None else every[free])
+                if not found and entry.form is None and not entry.turned:
                     self.crowded.append(self._values[owner])
             at += len(entry.text) + 1
 
@@ -292,39 +308,46 @@ class Lookup:
     def _anywhere(self, text: str) -> Iterator[Match]:
         folded = skeleton(text)
         at: Sequence[int] | None = None
+        themselves, forms_of = _Near(self._itself), _Near(self._in_one)
         for position, owners in self.prints.found_in(folded):
             if at is None:
                 at = places(text)
             gram, others = folded[position : position + ANYWHERE], list[int]()
             for owner in owners:
-                known = self._values[owner]
-                itself = _Entry(skeleton(known.text))
                 found = [
                     match
-                    for begin in _begins(folded, position, gram, itself.text)
-                    for match in _judged(text, at, begin, itself, known)
+                    for begin, itself in themselves.at(folded, position, gram, owner)
+                    for match in _judged(text, at, begin, itself, self._values[owner])
                 ]
                 yield from found
                 if not found:  # of a value that stands there whole, no form could be more
                     others.append(owner)
-            for begin, entry, known in self._hits(folded, position, gram, others):
+            for begin, entry, known in self._hits(forms_of, folded, position, gram, others):
                 yield from _judged(text, at, begin, entry, known)
 
     def _hits(
-        self, folded: str, position: int, gram: str, owners: Iterable[int], *, joined: bool = False
-    ) -> Iterator[_Hit]:
-        """Give which forms of these values stand around a gram, or what only several texts make together of them."""
+        self, near: "_Near", folded: str, position: int, gram: str, owners: Iterable[int]
+    ) -> Iterator[tuple[int, _Entry, Known]]:
+        """Give which forms of these values stand around a gram, where they begin, and whose they are."""
         for owner in owners:
-            for entry in [each for each in self._entries(owner) if gram in each.text and each.joined == joined]:
-                for begin in _begins(folded, position, gram, entry.text):
-                    if not entry.is_part or not self._is_common(entry):
-                        yield begin, entry, self._values[owner]
+            for begin, entry in near.at(folded, position, gram, owner):
+                if not entry.is_part or not self._is_common(entry):
+                    yield begin, entry, self._values[owner]
+
+    def _itself(self, owner: int) -> tuple[_Entry, ...]:
+        return (_Entry(skeleton(self._values[owner].text)),)
+
+    def _in_one(self, owner: int) -> list[_Entry]:
+        return [entry for entry in self._entries(owner) if not entry.joined]
+
+    def _in_several(self, owner: int) -> list[_Entry]:
+        return [entry for entry in self._entries(owner) if entry.joined]
 
     def _as_words(self, text: str) -> Iterator[Match]:
         line, at = spaced(text)
         words = line.split()
         distinct = set(words)
-        short = [word for word in distinct if SHORTEST <= len(word) < ANYWHERE]
+        short = [word for word in distinct if _LEAST <= len(word) < ANYWHERE]
         for word, owners in self._known_words(short):
             for start in _where(line, word):
                 yield from self._short_at(text, at, start, start + len(word), word, owners)
@@ -370,12 +393,12 @@ class Lookup:
             for _, owners in self._known_words([word]):
                 yield match.start(), match.end(), word, owners
 
-    def _shorter(self, word: str, owners: Iterable[int]) -> Iterator[_Hit]:
-        """Give which forms are this word."""
+    def _shorter(self, word: str, owners: Iterable[int]) -> Iterator[tuple[_Entry, Known]]:
+        """Give which forms are this word, and whose they are."""
         for owner in owners:
             for entry in self._entries(owner):
                 if entry.text == word and not (entry.is_part and self._is_common(entry)):
-                    yield 0, entry, self._values[owner]
+                    yield entry, self._values[owner]
 
     def _short_at(
         self, text: str, at: Sequence[int] | None, start: int, end: int, word: str, owners: Sequence[int]
@@ -384,7 +407,7 @@ class Lookup:
         written = fold(text[first:last])
         if _SEPARATOR in written:
             return
-        for _, entry, known in self._shorter(word, owners):
+        for entry, known in self._shorter(word, owners):
             if entry.form is None:
                 yield Match(first, last, known, "exact" if written == fold(known.text) else "separators")
             elif not entry.form.cued and not entry.form.joined:
@@ -453,12 +476,12 @@ class Lookup:
         if len(pieces) <= _FEW_PIECES:
             yield from self._short_cut(pieces, *(new or (0, len(pieces))))
 
-    def _made_in(self, view: str) -> Iterator[_Hit]:
+    def _made_in(self, view: str) -> Iterator[tuple[int, _Entry, Known]]:
         """Give where values stand in a folded text, and what several texts make of them together."""
-        for kind in (0, _TOGETHER):
+        for kind, forms_of in ((0, self._in_one), (_TOGETHER, self._in_several)):
+            near = _Near(forms_of)
             for position, owners in self.prints.found_in(view, kind):
-                gram = view[position : position + ANYWHERE]
-                for hit in self._hits(view, position, gram, owners, joined=kind == _TOGETHER):
+                for hit in self._hits(near, view, position, view[position : position + ANYWHERE], owners):
                     form = hit[1].form
                     if not hit[1].turned and (form is None or form.joined or form.name == "phone"):
                         yield hit
@@ -484,11 +507,11 @@ class Lookup:
     def _made_short(self, word: str, few: Collection[str]) -> Iterator[Known]:
         """Give the short values that a word is, and those that it is a joined form of, forwards or backwards."""
         if word in few:
-            for _, entry, known in self._shorter(word, self.prints.owners(print_of_word(word))):
+            for entry, known in self._shorter(word, self.prints.owners(print_of_word(word))):
                 if entry.form is None:
                     yield known
         for turned in (word, word[::-1]) if self._joined else ():
-            for _, entry, known in self._shorter(turned, self.prints.owners(print_of_word(_JOINED + turned))):
+            for entry, known in self._shorter(turned, self.prints.owners(print_of_word(_JOINED + turned))):
                 if entry.joined:
                     yield known
 
@@ -517,12 +540,10 @@ def _with_turned(text: str, form: Form | None) -> Iterator[_Entry]:
             yield _Entry(moved, form, "rot13")
 
 
-def _begins(folded: str, position: int, gram: str, text: str) -> Iterator[int]:
-    """Give where a form begins in a folded text such that the gram at `position` is part of it."""
+def _places_of(gram: str, text: str) -> Iterator[int]:
     at = text.find(gram)
     while at >= 0:
-        if position >= at and folded.startswith(text, position - at):
-            yield position - at
+        yield at
         at = text.find(gram, at + 1)
 
 
