@@ -72,6 +72,7 @@ class Vault:
         self._by_token: dict[str, Known] = {}
         self._by_form: dict[str, Known] = {}
         self._by_word: dict[str, tuple[str, ...]] = {}  # the longest word of a form → the forms that have it
+        self._labels: dict[frozenset[Label], frozenset[Label]] = {}  # so that values share what they have in common
         self._stamp: object = None
         self.listed: list[Known] = []  # oldest first
         self.fresh: list[Known] = []  # values that an index of them has not taken up yet; `matching` empties it
@@ -94,7 +95,7 @@ class Vault:
         for member in self._store.members(self._scope, "seen"):
             key, _, label = member.partition(b"\n")
             known = self._entry(bytes.fromhex(key.decode()))
-            known.labels |= {_read_label(label)}
+            known.labels = self._shared(known.labels | {_read_label(label)})
         for _, sealed in self._store.items(self._scope, "form"):
             self._take_form(sealed)
         self._stamp = stamp
@@ -151,7 +152,7 @@ class Vault:
         if new:
             prefix = self._key(text).hex().encode() + b"\n"
             self._store.add(self._scope, "seen", [prefix + _write_label(label) for label in new])
-            known.labels |= new
+            known.labels = self._shared(known.labels | new)
         return known
 
     def adopt(self, known: Known) -> None:
@@ -261,7 +262,11 @@ class Vault:
         token, told = more or ("", ())
         return Known(text, number, Origin(event, path, transform), token, frozenset(map(_label_of, told)))
 
+    def _shared(self, labels: frozenset[Label]) -> frozenset[Label]:
+        return self._labels.setdefault(labels, labels)
+
     def _take(self, key: bytes, known: Known) -> None:
+        known.labels = self._shared(known.labels)
         self._known[key] = known
         self._by_text[known.text] = known
         if known.token:
