@@ -11,7 +11,7 @@ from itertools import chain, pairwise
 from dlp.core.message import Kind, Part
 from dlp.engine.gently import matches, occurs
 from dlp.engine.grouped import grouped, may_be_grouped, worded
-from dlp.engine.stretches import between_words, rows, stretches, within
+from dlp.engine.stretches import PIECE, between_words, rows, stretches, within
 
 _RUN = re.compile(r"[A-Za-z0-9]{22,}")
 _TOKEN = re.compile(r"[!#-~]{20,}")
@@ -142,7 +142,7 @@ def sealed(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _may_be_85(data: bytes) -> bool:
-    if data.islower():
+    if data.islower() or (len(data) <= PIECE and len(data.translate(None, _NOT_ODD)) < _MANY_ODD):
         return False
     signs = length = 0
     before = beside = False

@@ -40,6 +40,7 @@ class Unusual:
     def __init__(self, signs: bytes, usual: bytes, least: int, long: int = 0) -> None:
         self._usual, self._least, self._long = usual, least, long
         self._kinds = bytes((byte in signs) + (byte in signs and byte not in usual) for byte in range(256))
+        self._within = within(signs)
         self._only = bytes(byte if byte in signs else _APART for byte in range(256))
 
     def within(self, data: bytes) -> set[bytes]:
@@ -47,7 +48,10 @@ class Unusual:
         if len(data) >= LARGE:
             return {data[start:end] for start, end in self._places(data)}
         least, long, usual = self._least, self._long, self._usual
-        found = [each for each in set(data.translate(self._only).split(_APART_SIGN)) if len(each) >= least]
+        if least > _SPLIT_TO:
+            found = stretches(data, self._within, least)
+        else:
+            found = [each for each in set(data.translate(self._only).split(_APART_SIGN)) if len(each) >= least]
         return {each for each in found if each.translate(None, usual) or (long and len(each) >= long)}
 
     def _places(self, data: bytes) -> Iterator[tuple[int, int]]:
@@ -75,6 +79,7 @@ class Unusual:
         yield from zip((starts[told] + at).tolist(), (ends[told] + at).tolist(), strict=True)
 
 
+_SPLIT_TO = 8  # bytes: what most words are shorter than is looked for at less cost than they are told apart
 _APART = 0xFF  # a byte of no UTF-8
 _APART_SIGN, _STRANGE = bytes([_APART]), 2
 
