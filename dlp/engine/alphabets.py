@@ -114,12 +114,13 @@ def odd(text: str) -> bool:
 
 def _odd(text: str) -> bool:
     data = text.encode("utf-8", "replace")
+    runs, groups = _may_hold_odd_ones(data)
     return (
-        (_may_hold_odd_run(data) and any(map(_is_odd_run, _RUNS_OF.within(data))))
+        (runs and any(map(_is_odd_run, _RUNS_OF.within(data))))
         or (not data.islower() and any(map(_is_odd_token, set(stretches(data, _ONLY_SIGNS, _SHORTEST + 1)))))
         or (_OF_CODES in data.translate(_IN_CODES, _CODE_BYTES) and _holds_codes(text))
         or (any(sign in text for sign in _CALLS) and _CALLED.search(text) is not None)
-        or any(map(_is_odd_group, [group for group in _groups_of(data) if b" " in group]))
+        or (groups and any(map(_is_odd_group, [group for group in _groups_of(data) if b" " in group])))
         or (_OF_DIGITS in data.translate(_IN_DIGITS) and _DIGITS_APART.search(text) is not None)
         or (text.count(".") + text.count("-") >= _SHORTEST and _MORSE.search(text) is not None)
         or (may_be_spoken(set(data.split())) and is_spoken(text))
@@ -144,7 +145,7 @@ def _classes(kept: bytes, others: bytes, **of: bytes) -> bytes:
     return bytes(made)
 
 
-_NAMED = {"x": ord("x"), "space": ord(" ")}
+_NAMED = {"x": ord("x"), "space": ord(" "), "0": ord("0")}
 _ALNUM = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _HEX_BYTES, _SPACES = b"0123456789abcdefABCDEF", b" \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\xc2\xa0"
 _LETTERS = _LOWER.encode()
@@ -154,11 +155,14 @@ _RUN_KINDS = bytes(
     for byte in range(256)
 )
 _OF_ODD_RUNS = (b"aA", b"AAa", b"a0", b"0a", b"A0", b"0A")
+_OF_SMALL_ODD_RUNS = (b"a0", b"0a")
 _OF_LONG_RUNS = (b"a" * _LONG_WORD, b"A" * _LONG_WORD, b"A" + b"a" * (_LONG_WORD - 1), b"0" * (_NUMBER_TO + 1))
 """What each odd run holds one of, once what joins words is taken out and its characters are told by their kinds."""
 
 _ONLY_SIGNS = within(bytes(byte for byte in range(33, 127) if byte != ord('"')))
 _ONLY_GROUPS = _classes(_ALNUM + b"+/=", b"\n", space=_SPACES + b".:,-")
+_NUMBERS = _classes(b"", b"x", **{"0": _FIGURES.encode() + b"+/", "space": _SPACES + b".:,-"})
+_OF_NUMBERS_APART = (b"0 0", b"0  0", b"0   0")
 _GROUPS_OF = Unusual(_ALNUM + b"+/=.:,-" + _SPACES, _LETTERS + b".:,-" + _SPACES, _SHORTEST)
 _IN_CODES, _OF_CODES = _classes(b"", b" ", x=_SPACES + b",;:._\0\\-"), b"xxx"
 _CODE_BYTES = _HEX_BYTES + b"xX"
@@ -170,11 +174,16 @@ def _groups_of(data: bytes) -> list[bytes]:
     return [group.translate(_ONLY_GROUPS).strip() for group in _GROUPS_OF.within(data)]
 
 
-def _may_hold_odd_run(data: bytes) -> bool:
-    if len(data) >= LARGE:  # where looking for all runs takes no longer than this
-        return True
+def _may_hold_odd_ones(data: bytes) -> tuple[bool, bool]:
+    """Return whether a text may hold odd runs, and odd groups; of a large one, both: looking takes no longer."""
+    if len(data) >= LARGE or not data.isascii():
+        return True, True
     kinds = data.translate(_RUN_KINDS, b"+/_-")
-    return any(each in kinds for each in _OF_ODD_RUNS) or any(each in kinds for each in _OF_LONG_RUNS)
+    capitals = b"A" in kinds
+    if any(each in kinds for each in (_OF_ODD_RUNS if capitals else _OF_SMALL_ODD_RUNS)):
+        return True, True
+    apart = data.translate(_NUMBERS)
+    return any(each in kinds for each in _OF_LONG_RUNS), capitals or any(each in apart for each in _OF_NUMBERS_APART)
 
 
 def _is_odd_run(run: bytes) -> bool:

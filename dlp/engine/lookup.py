@@ -348,27 +348,33 @@ class Lookup:
         words = line.split()
         distinct = set(words)
         short = [word for word in distinct if _LEAST <= len(word) < ANYWHERE]
-        for word, owners in self._known_words(short):
+        for word, owners in self._known_words(short, self._short):
             for start in _where(line, word):
                 yield from self._short_at(text, at, start, start + len(word), word, owners)
-        for word, owners in self._known_words(
-            [_CUED + word for word in short if len(word) == CUED] if self._cued else []
-        ):
-            yield from self._beside_cue(text, line, at, word[1:], owners)
+        for word, owners in self._known_words([word for word in short if len(word) == CUED], self._cued, _CUED):
+            yield from self._beside_cue(text, line, at, word, owners)
         for word in [word for word in distinct if word[0] == "0"]:
             plain = word.lstrip("0")
-            for _, owners in self._known_words([plain]) if plain.isdigit() else ():
+            for _, owners in self._known_words([plain], self._short) if plain.isdigit() else ():
                 for start in _where(line, word):
                     yield from self._short_at(text, at, start, start + len(word), plain, owners)
         for start, end, word, owners in (*self._in_two(line, distinct), *self._spelled(line, words, distinct)):
             yield from self._short_at(text, at, start, end, word, owners)
 
-    def _known_words(self, words: Sequence[str]) -> Iterator[tuple[str, Sequence[int]]]:
-        """Give those of these words that values are found by, each with the values' numbers."""
-        if len(words) > _FEW_WORDS:
-            words = [words[number] for number in self.prints.candidates(prints_of_words(words))]
+    def _known_words(
+        self, words: Sequence[str], few: AbstractSet[str], mark: str = ""
+    ) -> Iterator[tuple[str, Sequence[int]]]:
+        """Give those of these words that values are found by, each with the values' numbers.
+
+        `few` are all that there may be, unless it is full; `mark` is what they are taken up with.
+        """
+        if len(few) <= _FEW:
+            words = [word for word in words if word in few]
+        elif len(words) > _FEW_WORDS:
+            found = self.prints.candidates(prints_of_words([mark + word for word in words]))
+            words = [words[number] for number in found]
         for word in words:
-            if owners := self.prints.owners(print_of_word(word)):
+            if owners := self.prints.owners(print_of_word(mark + word)):
                 yield word, owners
 
     def _in_two(self, line: str, words: AbstractSet[str]) -> Iterator[tuple[int, int, str, Sequence[int]]]:
@@ -390,7 +396,7 @@ class Lookup:
             return
         for match in _SINGLES.finditer(line):
             word = match.group().replace(" ", "")
-            for _, owners in self._known_words([word]):
+            for _, owners in self._known_words([word], self._short):
                 yield match.start(), match.end(), word, owners
 
     def _shorter(self, word: str, owners: Iterable[int]) -> Iterator[tuple[_Entry, Known]]:

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dlp.engine import alphabets
 from dlp.engine.alphabets import odd, readings
 
 SECRET = b"maria.gonzalez@acme.org"
@@ -53,3 +54,14 @@ def test_words_and_times_are_nothing_odd(text: str):
 @given(st.text(max_size=200) | st.from_regex(r"[!-~ ]{0,200}", fullmatch=True))
 def test_reading_arbitrary_text_never_fails_and_nothing_odd_reads_as_nothing_new(text: str):
     assert all(0 <= start < end <= len(text) for start, end, _, _ in readings(text))
+
+
+ODDS_AND_ENDS = "ab 12 1234 7 AB aB x1 . : , - +/ = é word 90210 delivery".split()  # noqa: SIM905 - pieces of texts
+
+
+@given(st.lists(st.sampled_from([*ODDS_AND_ENDS, " ", "\n", "\x1c", "\u00a0", "20 21 22 23"])).map("".join))
+def test_what_is_ruled_out_at_once_is_not_odd(text: str):
+    data = text.encode()
+    runs, groups = alphabets._may_hold_odd_ones(data)
+    assert runs or not any(map(alphabets._is_odd_run, alphabets._RUNS_OF.within(data)))
+    assert groups or not any(alphabets._is_odd_group(group) for group in alphabets._groups_of(data) if b" " in group)
