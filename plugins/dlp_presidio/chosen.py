@@ -150,18 +150,18 @@ def check_engine(settings: Mapping[str, object]) -> str:
 
 
 class EngineModel:
-    """A model behind one of Presidio's own recognizers, asked text by text."""
+    """A model behind one of Presidio's own recognizers, which reads it as it is made; asked text by text."""
 
     def __init__(self, engine: str, folder: Path) -> None:
         if engine == "gliner":
             from presidio_analyzer.predefined_recognizers import GLiNERRecognizer  # noqa: PLC0415
 
-            self._recognizer: Any = GLiNERRecognizer(model_name=str(folder))
+            # What a folder lacks, as its tokenizer, GLiNER would download from where its configuration says.
+            self._recognizer: Any = GLiNERRecognizer(model_name=str(folder), local_files_only=True)
         else:
             from presidio_analyzer.predefined_recognizers import HuggingFaceNerRecognizer  # noqa: PLC0415
 
             self._recognizer = HuggingFaceNerRecognizer(model_name=str(folder))
-        self._recognizer.load()
 
     def read(
         self, texts: Sequence[str], with_words: Collection[str] = ()
