@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import io
+import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -153,6 +154,7 @@ class EngineModel:
     """A model behind one of Presidio's own recognizers, which reads it as it is made; asked text by text."""
 
     def __init__(self, engine: str, folder: Path) -> None:
+        os.environ["HF_HUB_OFFLINE"] = "1"  # read on import: a folder that lacks something must ask nobody for it
         if engine == "gliner":
             from presidio_analyzer.predefined_recognizers import GLiNERRecognizer  # noqa: PLC0415
 
