@@ -8,12 +8,12 @@ import base64
 import binascii
 import functools
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 
 from dlp.engine.compression import MAGIC
 from dlp.engine.spoken import is_spoken, may_be_spoken, spoken
-from dlp.engine.stretches import LARGE, Unusual, stretches, within
+from dlp.engine.stretches import LARGE, Unusual, between_words, stretches, within
 
 _SHORTEST = 6
 _LONG_WORD = 12  # letters: few words are longer
@@ -102,29 +102,39 @@ def wordlike(run: str) -> bool:
     return letters.isalpha() and (letters.islower() or letters.isupper() or letters.istitle())
 
 
-def odd(text: str) -> bool:
+def odd(text: str, its_runs: Collection[bytes] | None = None) -> bool:
     """Return whether some run of a text looks like anything but words, numbers and times.
 
-    Names, states and units come again and again: of short texts the answer is remembered.
+    Names, states and units come again and again: of short texts the answer is remembered. `its_runs` are what `RUNS`
+    gives of the text, where that is at hand.
     """
     if len(text) <= _NUMBER_TO and text.isdigit():
         return False
-    return _odd_before(text) if len(text) <= _REMEMBERED_TO else _odd(text)
+    return _odd_before(text) if len(text) <= _REMEMBERED_TO else _odd(text, its_runs)
 
 
-def _odd(text: str) -> bool:
+def _odd(text: str, its_runs: Collection[bytes] | None = None) -> bool:
     data = text.encode("utf-8", "replace")
     runs, groups = _may_hold_odd_ones(data)
     return (
-        (runs and any(map(_is_odd_run, _RUNS_OF.within(data))))
+        (runs and _holds_odd_run(RUNS.within(data) if its_runs is None else its_runs))
         or (not data.islower() and any(map(_is_odd_token, set(stretches(data, _ONLY_SIGNS, _SHORTEST + 1)))))
         or (_OF_CODES in data.translate(_IN_CODES, _CODE_BYTES) and _holds_codes(text))
         or (any(sign in text for sign in _CALLS) and _CALLED.search(text) is not None)
         or (groups and any(map(_is_odd_group, [group for group in _groups_of(data) if b" " in group])))
         or (_OF_DIGITS in data.translate(_IN_DIGITS) and _DIGITS_APART.search(text) is not None)
         or (text.count(".") + text.count("-") >= _SHORTEST and _MORSE.search(text) is not None)
-        or (may_be_spoken(set(data.split())) and is_spoken(text))
+        or (may_be_spoken(_words(data)) and is_spoken(text))
     )
+
+
+def _words(data: bytes) -> set[bytes]:
+    """Return the different words of a text; taken apart bit by bit, they stay in the processor's cache."""
+    return set().union(*(piece.split() for piece in between_words(data)))
+
+
+def _holds_odd_run(runs: Iterable[bytes]) -> bool:
+    return any(map(_is_odd_run, [run for run in runs if len(run) > _NUMBER_TO or not run.isdigit()]))
 
 
 def _holds_codes(text: str) -> bool:
@@ -149,7 +159,9 @@ _NAMED = {"x": ord("x"), "space": ord(" "), "0": ord("0")}
 _ALNUM = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _HEX_BYTES, _SPACES = b"0123456789abcdefABCDEF", b" \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\xc2\xa0"
 _LETTERS = _LOWER.encode()
-_RUNS_OF = Unusual(_ALNUM + b"+/_-", _LETTERS, _SHORTEST, _LONG_WORD)
+RUNS = Unusual(_ALNUM + b"+/_-", _LETTERS, _SHORTEST, _LONG_WORD)
+"""Looks for the runs of a text that may be encoded: other than words in small letters, or long."""
+
 _RUN_KINDS = bytes(
     ord("0" if chr(byte).isdigit() else "A" if chr(byte).isupper() else "a") if byte in _ALNUM else ord(" ")
     for byte in range(256)

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import NamedTuple
 
+import numpy as np
+
 from dlp.engine import facts
 from dlp.engine.fingerprints import (
     MOST_OWNERS,
@@ -29,6 +31,7 @@ from dlp.engine.fingerprints import (
 from dlp.engine.folding import places, rot13, skeleton, spaced
 from dlp.engine.forms import ANYWHERE, CUED, OVERLAP, PART, SHORTEST, Form, forms
 from dlp.engine.matching import COMMON, Index, fold, stands_alone, whole_only
+from dlp.engine.stretches import LARGE, between_words
 from dlp.engine.vault import Known
 
 IN_PLACE = frozenset(
@@ -345,8 +348,7 @@ class Lookup:
 
     def _as_words(self, text: str) -> Iterator[Match]:
         line, at = spaced(text)
-        words = line.split()
-        distinct = set(words)
+        distinct = set().union(*(piece.split() for piece in between_words(line)))  # bit by bit: in the cache
         short = [word for word in distinct if _LEAST <= len(word) < ANYWHERE]
         for word, owners in self._known_words(short, self._short):
             for start in _where(line, word):
@@ -358,7 +360,7 @@ class Lookup:
             for _, owners in self._known_words([plain], self._short) if plain.isdigit() else ():
                 for start in _where(line, word):
                     yield from self._short_at(text, at, start, start + len(word), plain, owners)
-        for start, end, word, owners in (*self._in_two(line, distinct), *self._spelled(line, words, distinct)):
+        for start, end, word, owners in (*self._in_two(line, distinct), *self._spelled(line, distinct)):
             yield from self._short_at(text, at, start, end, word, owners)
 
     def _known_words(
@@ -388,11 +390,9 @@ class Lookup:
                 for match in re.finditer(rf"(?<![^ ]){one} {{1,3}}{other}(?![^ ])", line):
                     yield match.start(), match.end(), word, owners
 
-    def _spelled(
-        self, line: str, words: Sequence[str], distinct: AbstractSet[str]
-    ) -> Iterator[tuple[int, int, str, Sequence[int]]]:
+    def _spelled(self, line: str, words: AbstractSet[str]) -> Iterator[tuple[int, int, str, Sequence[int]]]:
         """Give the short forms that stand in a line character by character, and whose they are."""
-        if not any(len(word) == 1 for word in distinct) or sum([len(word) == 1 for word in words]) < SHORTEST:
+        if not any(len(word) == 1 for word in words) or _singles(line) < SHORTEST:
             return
         for match in _SINGLES.finditer(line):
             word = match.group().replace(" ", "")
@@ -661,6 +661,14 @@ def _readings(text: str) -> Iterator[str]:
 
 
 _BASE64 = re.compile(r"(?!\d+\Z)[A-Za-z0-9+/]{2,8}={0,2}")
+
+
+def _singles(line: str) -> int:
+    """Return how many characters stand by themselves in a line of words."""
+    if len(line) < LARGE or not line.isascii():
+        return sum([len(word) == 1 for word in line.split()])
+    signs = np.frombuffer(f" {line} ".encode(), dtype=np.uint8) != ord(" ")
+    return int(np.count_nonzero(signs[1:-1] & ~signs[:-2] & ~signs[2:]))
 
 
 def _where(line: str, word: str) -> Iterator[int]:

@@ -47,7 +47,7 @@ _APART = f"\n{' ' * 8}then{' ' * 8}\n"
 """Between texts that are looked at together: a gap and a word, so that none of them makes another look harmless."""
 _LOWER = bytes(range(ord("a"), ord("z") + 1))
 _IN_RUNS = bytes(byte for byte in range(128) if chr(byte).isalnum()) + b"+/_-"
-_LONG_RUNS, _SHORT_RUNS = Unusual(_IN_RUNS, _LOWER, 12), Unusual(_IN_RUNS, _LOWER, 6)
+_LONG_RUNS = Unusual(_IN_RUNS, _LOWER, 12)
 """What encoded runs are made of: without known values, only those matter in which a classifier could see something."""
 
 
@@ -91,21 +91,21 @@ def plain(block: Block, past: Past, *, guarded: bool) -> bool:
         or (b"-" in surface and b"xn--" in surface)
         or ((b"[" in surface or b"%" in surface) and (_BRACKET.search(surface) or _PERCENT.search(surface)))
         or past.vault.shows_form(surface)
-        or _holds_known(surface, past)
-        or (guarded and may_be_sealed(surface))
     ):
         return False
-    runs = (_SHORT_RUNS if past.index else _LONG_RUNS).within(surface)
+    runs = (alphabets.RUNS if past.index else _LONG_RUNS).within(surface)
+    if _holds_known(surface, past, runs) or (guarded and may_be_sealed(surface)):
+        return False
     return not any(tells(run, opaque=guarded) for run in runs)
 
 
-def _holds_known(surface: bytes, past: Past) -> bool:
+def _holds_known(surface: bytes, past: Past, runs: Collection[bytes]) -> bool:
     """Return whether a surface may hold a value that the session knows."""
     index = past.index
     if not index or index.wholes or coded(surface):
         return bool(index)
     text = surface.decode("utf-8", "replace")
-    return any(index.find_in([text, *_views_of([text] if alphabets.odd(text) else [])]))
+    return any(index.find_in([text, *_views_of([text] if alphabets.odd(text, runs) else [])]))
 
 
 def _plain_parts(block: Block, past: Past, *, guarded: bool) -> bool:

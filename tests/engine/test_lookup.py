@@ -117,3 +117,8 @@ def test_near_identical_values_do_not_pile_up_and_what_has_no_room_is_told():
     assert all(found(lookup, text) == {"exact"} for text in texts)
     same = lookup_of(*("ab" * size for size in range(4, 200)))
     assert same.crowded
+
+
+@pytest.mark.parametrize("before", ["", "- " * 3000])
+def test_what_is_spelled_sign_by_sign_is_found_in_texts_of_any_length(before: str):
+    assert "separators" in found(lookup_of("Quandt"), f"{before}Q u a n d t")
