@@ -2,6 +2,7 @@
 
 mitmproxy's `Master`, addon manager and addons are left out: the manager lets a message go on when an addon raises, and
 the addons choose raw tunnels, DNS and eager connections. What is used is below them: HTTP/1, HTTP/2, TLS, connections.
+Longer than most modules because a connection, and what it waits for, is one dispatch.
 """
 
 import asyncio

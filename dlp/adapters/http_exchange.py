@@ -714,8 +714,8 @@ class Exchange(Layer):
         start = place_of(ranges[0], len(raw)) if len(ranges) == 1 else None
         texts: list[bytes] | None = []
         if start is not None:
-            place = text(self.request.data.path).partition("?")[0]
-            texts = self._shell.ranges.beside((self.session, f"{self._upstream}{place}"), start, raw)
+            place = f"{self._upstream}{self._endpoint.path}"  # decoded: one address however it is written
+            texts = self._shell.ranges.beside((self.session, place), start, raw)
         if texts is None or (start is None and (ranges or head.media_type == "multipart/byteranges")):
             yield from self._object(objections.PIECES)
             return False

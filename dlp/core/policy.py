@@ -1,4 +1,7 @@
-"""Rules about flows, parsed, and the one function that decides: for the proxy, rule tests, explain, lint and replay."""
+"""Rules about flows, parsed, and the one function that decides: for the proxy, rule tests, explain, lint and replay.
+
+Longer than most modules because rules, what they match and how they win are one meaning, and everybody asks it here.
+"""
 
 # Longer than 400 lines: what a rule is, which place a message is at and what the rules say of it are read together.
 

@@ -1,4 +1,7 @@
-"""The transform step: what leaves with its values put back, what enters as tokens, and what that adds to the past."""
+"""The transform step: what leaves with its values put back, what enters as tokens, and what that adds to the past.
+
+Longer than most modules because what is put back, what is hidden and what is recorded of it must not come apart.
+"""
 
 import re
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence

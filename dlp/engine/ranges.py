@@ -1,7 +1,8 @@
 """Pieces of one answer that a session asks for one by one (RFC 9110, 14): a value that is cut between two of them.
 
 Each piece by itself may hold half a value, which nobody would know for one. So the ends of what a session has read are
-remembered, in this worker's memory only, and what it reads next to them is looked at together with them. No clock.
+remembered, in this worker's memory only, and what it reads next to them is looked at together with them. Of a session
+of which something had to be forgotten, what begins anew is refused: it may be the other half. No clock.
 """
 
 import re
@@ -12,7 +13,7 @@ EDGE = 256
 """Bytes at either end of a piece that are looked at together with what is beside it."""
 
 _MOST_RUNS = 256  # of one answer; each takes two edges
-_MOST_ANSWERS = 64
+_MOST_ANSWERS = 128
 _CONTENT_RANGE = re.compile(rb"bytes[ \t]+([0-9]{1,15})-([0-9]{1,15})/(?:\*|[0-9]{1,15})")
 
 
@@ -40,17 +41,21 @@ class Ranges:
     def __init__(self) -> None:
         """Begin with nothing."""
         self._read: OrderedDict[tuple[str, str], list[_Run]] = OrderedDict()
+        self._forgot: set[str] = set()  # sessions of which an answer was dropped
 
     def beside(self, key: tuple[str, str], start: int, data: bytes) -> list[bytes] | None:
         """Return the ends of a piece with what the session has read beside it: none where that is nothing.
 
-        None where the session has read too many pieces to tell. The piece counts as read from now on, whatever
-        becomes of it.
+        `key` is session and address. None where the session has read too many pieces to tell. The piece counts as read
+        from now on, whatever becomes of it.
         """
+        if key not in self._read and key[0] in self._forgot:
+            return None
         runs = self._read.pop(key, [])
         self._read[key] = runs
         if len(self._read) > _MOST_ANSWERS:
-            self._read.popitem(last=False)
+            (session, _), _ = self._read.popitem(last=False)
+            self._forgot.add(session)
         if len(runs) >= _MOST_RUNS:
             return None
         stop = start + len(data)

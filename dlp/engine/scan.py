@@ -1,4 +1,7 @@
-"""One multi-pattern scan for all classifiers. Hyperscan's only home."""
+"""One multi-pattern scan for all classifiers. Hyperscan's only home.
+
+Longer than most modules because what is compiled, cached and scanned must be the same set of patterns.
+"""
 
 import hashlib
 import re

@@ -1,6 +1,7 @@
 """What a message carries: own tokens, known values in any form that is looked for, fields of the source, opaque parts.
 
-Pure but for reading a session's past. The classifiers' findings come from elsewhere and join these.
+Pure but for reading a session's past. The classifiers' findings come from elsewhere and join these. Longer than most
+modules because what shows that a message holds nothing must agree with what finds something in it.
 """
 
 import functools
@@ -202,9 +203,16 @@ def _sealed(
             inside = any(first <= start and end <= last for first, last in spans.get(number, ()))
             if not inside and not readable(text[start:end]):
                 yield Encoded(number, Decoding(start, end, "sealed", None))
-    for number, text in lists(parts):
+    for number, text, length in _lists(parts):
         if any(sealed(text)) and not readable(text):
-            yield Encoded(number, Decoding(0, len(dict(parts)[number].text), "sealed", None))
+            yield Encoded(number, Decoding(0, length, "sealed", None))
+
+
+def _lists(parts: Sequence[tuple[int, Part]]) -> Iterator[tuple[int, str, int]]:
+    """Give what lists of short parts say together, with the part that it is told of, and how long that is."""
+    found = list(lists(parts))
+    numbered = dict(parts) if found else {}
+    return ((number, text, len(numbered[number].text)) for number, text in found)
 
 
 def escaped(parts: Iterable[tuple[int, Part]]) -> list[Encoded]:
@@ -276,9 +284,9 @@ def _read_otherwise(parts: Sequence[tuple[int, Part]], runs: Iterable[Encoded]) 
         (number, part.text, None) for number, part in parts if traits(part.text) & ODD
     ]
     inside += [(run.part, text, run.decoding) for run in runs if (text := run.decoding.text) and traits(text) & ODD]
-    for number, text in lists(parts):
+    for number, text, length in _lists(parts):
         if alphabets.odd(text):
-            inside.append((number, text, Decoding(0, len(dict(parts)[number].text), "list", None)))
+            inside.append((number, text, Decoding(0, length, "list", None)))
     for at, view in views([(at, text) for at, (_, text, _) in enumerate(inside)]) if inside else ():
         number, text, outer = inside[at]
         whole = (view.start, view.end) == (0, len(text))

@@ -1,4 +1,7 @@
-"""What is wrong with a policy that loads: rules that never speak or win, facts nobody supplies, what is too broad."""
+"""What is wrong with a policy that loads: rules that never speak or win, facts nobody supplies, what is too broad.
+
+Longer than most modules because it is a list of checks, each by itself.
+"""
 
 # Longer than 400 lines: each check is a few lines, and whoever wonders what is checked reads them together.
 

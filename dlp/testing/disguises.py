@@ -1,6 +1,7 @@
 """What an attacker does to a value so that nobody knows it again: forms, by name.
 
-Written from what languages, shells and libraries offer, not from what the product looks for.
+Written from what languages, shells and libraries offer, not from what the product looks for. Longer than
+most modules because it is a list of forms.
 """
 
 # Longer than 400 lines: one list, in which somebody looks for a form that is missing.

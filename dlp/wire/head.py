@@ -1,4 +1,7 @@
-"""Heads: the request line or status, and the headers, as parts, and how they are written back."""
+"""Heads: the request line or status, and the headers, as parts, and how they are written back.
+
+Longer than most modules because what is read of a head must be written back in the same places.
+"""
 # Beyond 400 lines: a head is one subject, and a third of this is tables of names and grammars.
 
 import base64

@@ -4,15 +4,13 @@ Written after the rules; the labels follow the guide of presidio-research's set.
 vanilla Presidio's .725. By what they showed the recognizers were mended since, so that they guard against regressions
 (.93) and prove nothing of texts not yet seen; `fresh` was written for that.
 
-Every run gives the same. `python tests/bench/unseen.py FILE` writes them for `dlp bench detect --dataset FILE`.
+Every run gives the same. `python -m tests.bench.unseen FILE` writes them for `dlp bench detect --dataset FILE`.
 """
 # ruff: noqa: SIM905, E501  lists of words and templates read best in one piece
 
-import json
 import random
-import re
-import sys
-from pathlib import Path
+
+from . import styles
 
 # fmt: off
 _GIVEN = ("Siddharth Lakshmi Venkat Farooq Zainab Abdulrahman Chidinma Babajide Wanjiru Tendai Hyun-woo Seo-yeon Minh Thuy "
@@ -195,30 +193,8 @@ def _iban(chance: random.Random) -> str:
 
 def samples(count: int, seed: int = 2611) -> list[dict[str, object]]:
     """Return that many texts with the field names of presidio-research's set."""
-    chance = random.Random(seed)  # noqa: S311  the same texts in every run
-    found: list[dict[str, object]] = []
-    for number in range(count):
-        which = number % len(TEMPLATES)
-        text, spans = "", list[dict[str, object]]()
-        for piece in re.split(r"(\{\w+\})", TEMPLATES[which]):
-            if not piece.startswith("{"):
-                text += piece
-                continue
-            value = _value(piece[1:-1], chance)
-            if piece != "{id}":
-                end = len(text) + len(value)
-                spans.append(
-                    {
-                        "entity_type": piece[1:-1],
-                        "entity_value": value,
-                        "start_position": len(text),
-                        "end_position": end,
-                    }
-                )
-            text += value
-        found.append({"full_text": text, "spans": spans, "template_id": which})
-    return found
+    return styles.filled(TEMPLATES, _value, count, seed)
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(json.dumps(samples(800), ensure_ascii=False), "utf-8")
+    styles.write(samples(800))

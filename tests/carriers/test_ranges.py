@@ -11,11 +11,19 @@ NUMBER = "536-90-4399"
 TEXT = f"The number of her account is {NUMBER} and has been since May."
 
 
-def piece(rig: Rig, session: SessionInfo, whole: bytes, start: int, stop: int, host: str = "source.test") -> bytes:
+def piece(
+    rig: Rig,
+    session: SessionInfo,
+    whole: bytes,
+    start: int,
+    stop: int,
+    host: str = "source.test",
+    target: str = "/things",
+) -> bytes:
     """Ask for some bytes; return what came of them."""
     where = ("Content-Range", f"bytes {start}-{stop - 1}/{len(whole)}")
     rig.answer = Sent(body=whole[start:stop], kind="text/plain", headers=(where,))
-    asked = Sent(method="GET", headers=(("Range", f"bytes={start}-{stop - 1}"),))
+    asked = Sent(method="GET", target=target, headers=(("Range", f"bytes={start}-{stop - 1}"),))
     status, _, body = rig.ask(session, host, asked)
     return body if status == 200 else b""
 
@@ -28,6 +36,16 @@ def test_a_value_that_ranges_cut_in_two_does_not_enter(rig: Rig, cuts: tuple[int
     came = {start: piece(rig, session, TEXT.encode(), start, stop) for start, stop in places}
     assert NUMBER.encode() not in b"".join(came[start] for start in sorted(came))
     assert any(came.values())
+
+
+def test_however_its_address_is_written_the_answer_is_the_same(rig: Rig):
+    session, whole = rig.wall.open(), TEXT.encode()
+    came = [
+        piece(rig, session, whole, 0, 34, target="/things"),
+        piece(rig, session, whole, 34, 64, target="/th%69ngs?a"),
+    ]
+    assert NUMBER.encode() not in b"".join(came)
+    assert any(came)
 
 
 def test_a_value_that_may_enter_does_so_in_pieces_as_well(rig: Rig):

@@ -71,3 +71,12 @@ def test_what_a_piece_completes_is_shown_whole(cuts: list[tuple[int, int]]):
         while last in known:
             last += 1
         assert shown == ([TEXT[first:last]] if (first, last) != (start, stop) else [])
+
+
+def test_of_a_session_that_read_too_many_answers_no_half_of_a_value_enters_as_if_it_were_all():
+    ranges = Ranges()
+    assert ranges.beside(KEY, 0, TEXT[:8]) == []
+    for number in range(128):
+        assert ranges.beside(("another", f"https://a.test:443/{number}"), 0, b"x") == []
+    assert ranges.beside(KEY, 8, TEXT[8:16]) is None
+    assert ranges.beside(("another", "https://a.test:443/127"), 1, b"y") == [b"xy"]
