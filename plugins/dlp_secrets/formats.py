@@ -32,6 +32,7 @@ class Format:
     check: Check | None = None
     ignore_case: bool = False
     look: str = ""  # a looser expression for the scan, where this one takes Hyperscan long to compile
+    head: str = ""  # what it begins with, where its length or its check leaves no doubt about pieces put together
 
 
 def entropy(text: str) -> float:
@@ -92,7 +93,7 @@ def is_base58_checked(text: str) -> Confidence | None:
 _END = r"(?![A-Za-z0-9])"
 
 FORMATS = (
-    Format("aws-key-id", API_KEY, rf"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{{16}}{_END}"),
+    Format("aws-key-id", API_KEY, rf"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{{16}}{_END}", head="A(?:KI|SI|BI|CC)A"),
     Format(
         "aws-secret",
         API_KEY,
@@ -101,8 +102,8 @@ FORMATS = (
         ignore_case=True,
         look=r"aws|amazon|secret.?access.?key",
     ),
-    Format("github", API_KEY, rf"\bgh[pousr]_[A-Za-z0-9]{{36,251}}{_END}", has_crc),
-    Format("github-fine", API_KEY, rf"\bgithub_pat_[A-Za-z0-9]{{22}}_[A-Za-z0-9]{{59}}{_END}"),
+    Format("github", API_KEY, rf"\bgh[pousr]_[A-Za-z0-9]{{36,251}}{_END}", has_crc, head="gh[pousr]_"),
+    Format("github-fine", API_KEY, rf"\bgithub_pat_[A-Za-z0-9]{{22}}_[A-Za-z0-9]{{59}}{_END}", head="github_pat_"),
     Format("gitlab", API_KEY, r"\bgl(?:pat|dt|rt|cbt|ptt|ft|imt|agent|oas|soat)-[A-Za-z0-9_\-.]{20,}"),
     Format("slack", TOKEN, r"\bxox[abeoprs]-(?:[0-9]-)?[A-Za-z0-9-]{10,}|\bxapp-[0-9]-[A-Za-z0-9-]{10,}"),
     Format("slack-webhook", API_KEY, r"hooks\.slack\.com/(?:services|workflows|triggers)/[A-Za-z0-9+/]{20,}"),
@@ -110,16 +111,16 @@ FORMATS = (
     Format("stripe-webhook", API_KEY, rf"\bwhsec_[A-Za-z0-9+/=]{{24,}}{_END}"),
     Format("openai", API_KEY, rf"\bsk-(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]{{20,}}{_END}", _random(3.3)),
     Format("anthropic", API_KEY, r"\bsk-ant-[A-Za-z0-9]{3,8}-[A-Za-z0-9_-]{20,}"),
-    Format("google", API_KEY, r"\bAIza[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-])"),
+    Format("google", API_KEY, r"\bAIza[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-])", head="AIza"),
     Format("google-oauth", TOKEN, r"\bya29\.[A-Za-z0-9_-]{20,}|\bGOCSPX-[A-Za-z0-9_-]{28}"),
-    Format("npm", API_KEY, rf"\bnpm_[A-Za-z0-9]{{36}}{_END}", has_crc),
+    Format("npm", API_KEY, rf"\bnpm_[A-Za-z0-9]{{36}}{_END}", has_crc, head="npm_"),
     Format("pypi", API_KEY, r"\bpypi-AgE[A-Za-z0-9_-]{50,}"),
     Format("sendgrid", API_KEY, r"\bSG\.[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{32,64}"),
     Format("twilio", API_KEY, rf"\b(?:SK|AC)[0-9a-f]{{32}}{_END}"),
     Format("mailgun", API_KEY, rf"\bkey-[0-9a-f]{{32}}{_END}"),
-    Format("huggingface", API_KEY, rf"\bhf_[A-Za-z]{{34}}{_END}"),
-    Format("digitalocean", API_KEY, rf"\bdo[opr]_v1_[0-9a-f]{{64}}{_END}"),
-    Format("shopify", API_KEY, rf"\bshp(?:at|ca|pa|ss)_[0-9a-fA-F]{{32}}{_END}"),
+    Format("huggingface", API_KEY, rf"\bhf_[A-Za-z]{{34}}{_END}", head="hf_"),
+    Format("digitalocean", API_KEY, rf"\bdo[opr]_v1_[0-9a-f]{{64}}{_END}", head="do[opr]_v1_"),
+    Format("shopify", API_KEY, rf"\bshp(?:at|ca|pa|ss)_[0-9a-fA-F]{{32}}{_END}", head="shp(?:at|ca|pa|ss)_"),
     Format("vault", TOKEN, r"\bhv[sbr]\.[A-Za-z0-9_-]{24,}"),
     Format("square", API_KEY, r"\b(?:EAAA|sq0(?:atp|csp)-)[A-Za-z0-9_-]{22,60}", _random(3.3)),
     Format("telegram", TOKEN, r"\b[0-9]{8,10}:AA[A-Za-z0-9_-]{33}(?![A-Za-z0-9_-])"),

@@ -4,14 +4,6 @@ import pytest
 
 from .egress import CASES, Result, cases, inapplicable, listed, report, run
 
-# Not stopped yet: what a key looks like once it is spread over fields or has signs in it that are not seen, and
-# accounts and keys of blockchains that no classifier knows.
-MISSED = {
-    "mcp-input-scattered-secret-005": "a key that nobody read before, cut over two fields",
-    "enc-zero-width-insert-005": "a key that nobody read before, with signs in it that are not seen",
-    "crypto-eth-address-003": "no classifier knows these addresses",
-}
-
 pytestmark = pytest.mark.skipif(
     not CASES.exists(), reason=f"the corpus is not beside the checkout: {CASES.parent.name}"
 )
@@ -24,8 +16,8 @@ def results() -> list[Result]:
 
 
 def test_every_case_that_applies_goes_as_it_says(results: list[Result]):
-    missed = {one.id for one in results if one.missed}
-    assert missed <= set(MISSED), report(one for one in results if one.missed)
+    missed = [one for one in results if one.missed]
+    assert missed == [], report(missed)
 
 
 def test_nothing_benign_is_stopped_wherever_it_goes():

@@ -133,3 +133,44 @@ def test_what_code_assigns_to_a_name_is_no_secret(line: str):
 @pytest.mark.parametrize("line", ["password=hunter2!x", "api_key = zX81kd93kd0AAq", 'password: "enforce_bytes(auth"'])
 def test_a_value_after_a_name_still_is_one(line: str):
     assert len(found_texts(HOST, line)) == 1
+
+
+AWS, GITHUB = "AK" + "IAQ3EGSIHOV7M4X5PL", "gh" + "p_" + "0" * 30 + formats.base62_crc("0" * 30)
+
+
+@pytest.mark.parametrize("key", [AWS, GITHUB, with_prefix("AI" + "za", 35)])
+@pytest.mark.parametrize("cuts", [(12,), (7, 15), (-4,)])
+def test_a_key_cut_over_fields_beside_each_other_is_found_in_each(key: str, cuts: tuple[int, ...]):
+    pieces = [key[start:end] for start, end in zip((0, *cuts), (*cuts, None), strict=True)]
+    names = ["kind", "head", "more", "last"]
+    body = {"settings": dict(zip(names, ["new", *pieces], strict=False)) | {"region": "us-east-1"}}
+    assert found_texts(HOST, body) == [("SECRET_API_KEY", piece) for piece in pieces]
+    assert found_texts(HOST, {"of": ["x", *pieces, "y"]}) == [("SECRET_API_KEY", piece) for piece in pieces]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"prefix": AWS[:4], "region": "us-east-1"},
+        {"head": AWS[:12], "between": "a word", "tail": AWS[12:]},
+        {"head": AWS[:12], "tail": AWS[12:] + "X"},
+        {"head": AWS[:12], "elsewhere": {"tail": AWS[12:]}},
+        {"head": GITHUB[:20], "tail": GITHUB[20:-1] + "_"},
+        {"prefix": "gh" + "p_", "digest": "0123456789abcdef" * 2 + "0123"},
+        {"prefix": "sk_" + "live_abcdef", "created": "1700000000"},
+        {"language": "sk-SK", "id": RANDOM[:30]},
+    ],
+)
+def test_fields_that_make_no_whole_key_are_left_alone(body: object):
+    assert found_texts(HOST, body) == []
+
+
+def test_pieces_are_found_among_words_and_in_a_name():
+    found = [("SECRET_API_KEY", AWS[:12]), ("SECRET_API_KEY", AWS[12:])]
+    assert found_texts(HOST, {"note": f"it is {AWS[:12]}", "and": f"{AWS[12:]} as well"}) == found
+    assert found_texts(HOST, {AWS[:12]: AWS[12:]}) == found
+
+
+def test_a_whole_key_does_not_take_its_neighbour_along():
+    assert found_texts(HOST, {"key": AWS, "region": "x"}) == [("SECRET_API_KEY", AWS)]
+    assert found_texts(HOST, {"a": AWS[:12], "b": AWS[12:], "c": AWS}).count(("SECRET_API_KEY", AWS)) == 1
