@@ -7,6 +7,7 @@ Reading one takes libraries, time and memory: `Packed` is what to do where that 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 
 from dlp.core.errors import ParseError
 from dlp.core.message import Kind, Part
@@ -37,6 +38,7 @@ _TEXTUAL = re.compile(
     rb"(?:(?P<bzip2>BZh[1-9](?:1AY&SY|\x17rE8P\x90))|(?P<gif>GIF8[79]a)|(?P<webp>RIFF....WEBPVP8))", re.DOTALL
 )
 """Beginnings that a text could have as well: nothing but the whole of them counts, and a NUL somewhere in an image."""
+_LETTERS = (b"BZh", b"GIF8", b"RIFF")
 _TAR_MAGIC = slice(257, 262)
 IMAGES = frozenset(["png", "jpeg", "gif", "webp"])
 """Containers that are walked block by block, at once."""
@@ -56,7 +58,15 @@ def sniff(data: bytes) -> str:
 
 def may_hold(data: bytes) -> bool:
     """Return whether a container may begin somewhere inside `data`."""
-    return any(start in data for start, _ in _STARTS) or b"ustar" in data or _TEXTUAL.search(data) is not None
+    return any(start in data for start, _ in _STARTS) or b"ustar" in data or any(map(_holds, repeat(data), _LETTERS))
+
+
+def _holds(data: bytes, letters: bytes) -> bool:
+    """Return whether a text-like beginning with these letters is in `data`: a search for all would hold everybody up."""
+    at = data.find(letters)
+    while at >= 0 and not _TEXTUAL.match(data, at):
+        at = data.find(letters, at + 1)
+    return at >= 0
 
 
 @dataclass(frozen=True, slots=True)

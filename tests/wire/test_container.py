@@ -28,6 +28,14 @@ def test_a_container_is_told_by_its_first_bytes(data: bytes, kind: str):
     assert may_hold(b"before " + data) == (kind != "")
 
 
+def test_what_only_begins_like_a_container_hides_none_behind_it():
+    nearly = b"BZh BZh9 GIF8 RIFF....AVI "
+    assert not may_hold(nearly * 2)
+    assert may_hold(nearly + b"BZh91AY&SY")
+    assert may_hold(nearly + b"GIF89a")
+    assert may_hold(nearly + b"RIFFxxxxWEBPVP8")
+
+
 def test_a_container_is_opaque_until_it_is_unpacked():
     packs = Packs()
     assert packs.unpacking is None
