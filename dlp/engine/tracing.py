@@ -211,8 +211,9 @@ def _sealed(
 def _lists(parts: Sequence[tuple[int, Part]]) -> Iterator[tuple[int, str, int]]:
     """Give what lists of short parts say together, with the part that it is told of, and how long that is."""
     found = list(lists(parts))
-    numbered = dict(parts) if found else {}
-    return ((number, text, len(numbered[number].text)) for number, text in found)
+    told = {number for number, _ in found}
+    lengths = {number: len(part.text) for number, part in parts if number in told} if told else {}
+    return ((number, text, lengths[number]) for number, text in found)
 
 
 def escaped(parts: Iterable[tuple[int, Part]]) -> list[Encoded]:
