@@ -62,7 +62,7 @@ def may_hold(data: bytes) -> bool:
 
 
 def _holds(data: bytes, letters: bytes) -> bool:
-    """Return whether a text-like beginning with these letters is in `data`: a search for all would hold everybody up."""
+    """Return whether a textual beginning with these letters is in `data`; one search for all holds everybody up."""
     at = data.find(letters)
     while at >= 0 and not _TEXTUAL.match(data, at):
         at = data.find(letters, at + 1)
