@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from dlp.engine.compression import MAGIC
 from dlp.engine.spoken import is_spoken, may_be_spoken, spoken
-from dlp.engine.stretches import LARGE, Unusual, between_words, stretches, within
+from dlp.engine.stretches import LARGE, Unusual, stretches, within
 
 _SHORTEST = 6
 _LONG_WORD = 12  # letters: few words are longer
@@ -121,16 +121,11 @@ def _odd(text: str, its_runs: Collection[bytes] | None = None) -> bool:
         or (not data.islower() and any(map(_is_odd_token, set(stretches(data, _ONLY_SIGNS, _SHORTEST + 1)))))
         or (_OF_CODES in data.translate(_IN_CODES, _CODE_BYTES) and _holds_codes(text))
         or (any(sign in text for sign in _CALLS) and _CALLED.search(text) is not None)
-        or (groups and any(map(_is_odd_group, [group for group in _groups_of(data) if b" " in group])))
+        or (groups and any(map(_is_odd_group, _groups_of(data))))
         or (_OF_DIGITS in data.translate(_IN_DIGITS) and _DIGITS_APART.search(text) is not None)
         or (text.count(".") + text.count("-") >= _SHORTEST and _MORSE.search(text) is not None)
-        or (may_be_spoken(_words(data)) and is_spoken(text))
+        or (may_be_spoken(data) and is_spoken(text))
     )
-
-
-def _words(data: bytes) -> set[bytes]:
-    """Return the different words of a text; taken apart bit by bit, they stay in the processor's cache."""
-    return set().union(*(piece.split() for piece in between_words(data)))
 
 
 def _holds_odd_run(runs: Iterable[bytes]) -> bool:
@@ -183,7 +178,8 @@ _IN_DIGITS, _OF_DIGITS = _classes(b"", b".", x=_HEX_BYTES, space=_SPACES), b"x x
 
 
 def _groups_of(data: bytes) -> list[bytes]:
-    return [group.translate(_ONLY_GROUPS).strip() for group in _GROUPS_OF.within(data)]
+    together = b"\0".join(_GROUPS_OF.within(data)).translate(_ONLY_GROUPS)  # a zero is in no group, and told as a line
+    return [group for each in together.split(b"\n") if b" " in (group := each.strip())]
 
 
 def _may_hold_odd_ones(data: bytes) -> tuple[bool, bool]:
@@ -272,7 +268,7 @@ def readings(text: str) -> Iterator[Reading]:
     yield from _signs(text)
     if _CALLED.search(text):
         yield from ((0, len(text), name, said.encode("utf-8", "replace")) for name, said in _called(text))
-    if may_be_spoken(text.encode("utf-8", "replace").split()):
+    if may_be_spoken(text.encode("utf-8", "replace")):
         yield from ((start, end, "spoken", said.encode("utf-8", "replace")) for start, end, said in spoken(text))
     if _LEET_WORD.search(text):
         yield from _leet(text)

@@ -25,6 +25,7 @@ type Prints = NDArray[np.uint64]
 _MASK = (1 << 64) - 1
 _ONE, _OTHER = 0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93  # odd 64-bit constants: multiplicative hashing
 _MIX = 29
+_OF_WORDS = 0x27D4_EB2F_1656_67C5  # makes the fingerprint of a word another one than that of a gram
 _KEPT = _MASK - (MOST_OWNERS - 1)  # of a fingerprint forty bits are kept, above the number of its value
 _TELLS, _TELLS_BITS = 24, 12  # which bits of a fingerprint choose those in a word of the filter: the lowest kept ones
 _FIRST_WORDS = 1 << 8
@@ -67,7 +68,10 @@ def prints_in(text: bytes) -> Prints:
     count = len(text) - WIDTH + 1
     if count <= 0:
         return np.zeros(0, dtype=np.uint64)
-    grams = np.ndarray(count, "<u8", text, 0, (1,))
+    return _mixed(np.ndarray(count, "<u8", text, 0, (1,)))
+
+
+def _mixed(grams: Prints) -> Prints:
     mixed: Prints = grams * np.uint64(_ONE)
     mixed ^= mixed >> np.uint64(_MIX)
     mixed *= np.uint64(_OTHER)
@@ -75,13 +79,19 @@ def prints_in(text: bytes) -> Prints:
 
 
 def print_of_word(word: str) -> int:
-    """Return the fingerprint of a word of whatever length; another process has another one for it."""
-    return hash(word) & _MASK
+    """Return the fingerprint of a word of whatever length; another process may have another one for it."""
+    return print_of(word) ^ _OF_WORDS if len(word) <= WIDTH else hash(word) & _MASK
 
 
 def prints_of_words(words: Collection[str]) -> Prints:
-    """Return the fingerprint of each of these words."""
-    return np.fromiter(map(hash, words), dtype=np.int64, count=len(words)).view(np.uint64)
+    """Return the fingerprint of each of these words of at most `WIDTH` characters."""
+    keys = b"".join([packed(word).ljust(WIDTH, b"\0") for word in words])
+    return prints_of_keys(np.frombuffer(keys, dtype="<u8"))
+
+
+def prints_of_keys(keys: Prints) -> Prints:
+    """Return the fingerprints of words of at most `WIDTH` bytes, each given as a number, its first byte lowest."""
+    return _mixed(keys) ^ np.uint64(_OF_WORDS)
 
 
 class Fingerprints:
@@ -156,7 +166,12 @@ class Fingerprints:
 
     def candidates(self, prints: Prints) -> list[int]:
         """Return at which positions there may be one that is known: all of them, and few others."""
-        return self._filter.candidates(prints)
+        found: list[int] = np.flatnonzero(self.told(prints)).tolist()
+        return found
+
+    def told(self, prints: Prints) -> NDArray[np.bool_]:
+        """Return for each whether it may be known."""
+        return self._filter.told(prints)
 
     def found_in(self, text: str, kind: int = 0) -> list[tuple[int, Sequence[int]]]:
         """Return the positions of a text at which a known gram begins, each with the numbers of its values.
@@ -169,7 +184,7 @@ class Fingerprints:
             prints = prints_in(data[start : start + _AT_ONCE + WIDTH - 1])
             if kind:
                 prints ^= np.uint64(kind)
-            for at in look.candidates(prints):
+            for at in np.flatnonzero(look.told(prints)).tolist():
                 owners = self.owners(int(prints[at]))
                 if owners:
                     found.append((start + at, owners))
@@ -201,10 +216,10 @@ class _Filter:
     def add_all(self, prints: Prints) -> None:
         np.bitwise_or.at(self._view, self._words_of(prints), self._bits_of(prints))
 
-    def candidates(self, prints: Prints) -> list[int]:
+    def told(self, prints: Prints) -> NDArray[np.bool_]:
         bits = self._bits_of(prints)
-        found: list[int] = np.flatnonzero((self._view[self._words_of(prints)] & bits) == bits).tolist()
-        return found
+        told: NDArray[np.bool_] = (self._view[self._words_of(prints)] & bits) == bits
+        return told
 
     def _words_of(self, prints: Prints) -> NDArray[np.int64]:
         return (prints >> np.uint64(self.shift)).view(np.int64)

@@ -26,12 +26,13 @@ from dlp.engine.fingerprints import (
     print_of,
     print_of_word,
     prints_in,
+    prints_of_keys,
     prints_of_words,
 )
 from dlp.engine.folding import places, rot13, skeleton, spaced
 from dlp.engine.forms import ANYWHERE, CUED, OVERLAP, PART, SHORTEST, Form, forms
 from dlp.engine.matching import COMMON, Index, fold, stands_alone, whole_only
-from dlp.engine.stretches import LARGE, between_words
+from dlp.engine.stretches import LARGE, Among, within, words
 from dlp.engine.vault import Known
 
 IN_PLACE = frozenset(
@@ -60,7 +61,10 @@ _EDGES = ("", _SEPARATOR, '"')
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _SINGLES = re.compile(r"(?<![^ ])[^ ](?: +[^ ](?![^ ])){3,6}(?! +[^ ](?![^ ]))")
 _TOGETHER = 0x5AA5_96C3_5AA5_96C3  # makes the fingerprint of what only several texts make together another one
+_NO_SPACES = within(bytes(range(256)).replace(b" ", b""))
+_A_BYTE, _FIRST, _ZERO = np.uint64(8), np.uint64(0xFF), np.uint64(ord("0"))
 _NUMBER, _DATE, _JOINED, _CUED = "=", "@", "+", "#"  # before what is no word of its own, where it is taken up as one
+_MARKED = np.uint64(ord(_CUED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +131,7 @@ class Lookup:
         self.prints = Fingerprints()
         self._short: set[str] = set()  # short forms, as long as there are few
         self._halves: dict[str, set[str]] = {}  # what they are made of: beginning → ends
+        self._pieces = 0, Among([])  # all of these, as of so many short forms
         self._cued: set[str] = set()
         self._joined = self._numbers = self._dates = 0
 
@@ -217,9 +222,9 @@ class Lookup:
             cued = form is not None and form.cued
             few = self._cued if cued else self._short
             if len(few) <= _FEW:
-                few.add(word)
                 for at in range(1, 0 if cued else len(word)):
                     self._halves.setdefault(word[:at], set()).add(word[at:])
+                few.add(word)  # last: whoever sees it sees its halves as well
             word = _CUED + word if cued else word
         print_ = print_of_word(word)
         if print_ not in by and not (entry.is_part and self.prints.sharing(print_) >= _FEW_SHARING):
@@ -348,7 +353,7 @@ class Lookup:
 
     def _as_words(self, text: str) -> Iterator[Match]:
         line, at = spaced(text)
-        distinct = set().union(*(piece.split() for piece in between_words(line)))  # bit by bit: in the cache
+        distinct = set(line.split()) if len(line) < LARGE or not line.isascii() else self._words_of(line.encode())
         short = [word for word in distinct if _LEAST <= len(word) < ANYWHERE]
         for word, owners in self._known_words(short, self._short):
             for start in _where(line, word):
@@ -362,6 +367,30 @@ class Lookup:
                     yield from self._short_at(text, at, start, start + len(word), plain, owners)
         for start, end, word, owners in (*self._in_two(line, distinct), *self._spelled(line, distinct)):
             yield from self._short_at(text, at, start, end, word, owners)
+
+    def _words_of(self, line: bytes) -> set[str]:
+        """Return the words of a large line by which a value may be found: all of them, and few others."""
+        halves, found = self._all_halves(), set[bytes]()
+        for some in words(line, _NO_SPACES):
+            told = (some.sizes == 1) | (some.keys & _FIRST == _ZERO)
+            short = (some.sizes >= _LEAST) & (some.sizes < ANYWHERE)
+            told[short] |= self.prints.told(prints_of_keys(some.keys[short]))
+            cued = some.sizes == CUED
+            told[cued] |= self.prints.told(prints_of_keys(some.keys[cued] << _A_BYTE | _MARKED))
+            if halves is not None:
+                told |= halves.told(some.keys)
+            found |= some.some(told).of(line)
+        return {word.decode() for word in found}
+
+    def _all_halves(self) -> Among | None:
+        """Return what tells the halves of short forms, where there are few of them."""
+        count = len(self._short)
+        if not 0 < count <= _FEW:
+            return None
+        if self._pieces[0] != count:
+            halves = [packed(half) for one, others in list(self._halves.items()) for half in (one, *others)]
+            self._pieces = count, Among(halves)
+        return self._pieces[1]
 
     def _known_words(
         self, words: Sequence[str], few: AbstractSet[str], mark: str = ""

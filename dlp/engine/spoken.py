@@ -4,7 +4,9 @@ Amounts in words (`eighty thousand`) are forms of the value; see `forms`.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+
+from dlp.engine.stretches import LARGE, Among, within
 
 _LETTERS = """alfa bravo charlie delta echo foxtrot golf hotel india juliett kilo lima mike november oscar papa quebec
 romeo sierra tango uniform victor whiskey xray yankee zulu"""
@@ -44,10 +46,13 @@ _PLAIN = frozenset({"at", "first", "second", "point", "plus", "november", "one"}
 _TELLING = frozenset(
     written.encode() for word in _WORDS if word not in _PLAIN for written in (word, word.title(), word.upper())
 )
+_AMONG_TELLING = Among(_TELLING)
+_NO_SPACES = within(bytes(code for code in range(256) if code not in b" \t\n\r\v\f"))
 
 
-def may_be_spoken(words: Iterable[bytes]) -> bool:
+def may_be_spoken(data: bytes) -> bool:
     """Return whether among the words of a text are such as spell something out; True costs a closer look."""
+    words = data.split() if len(data) < LARGE else _AMONG_TELLING.within(data, _NO_SPACES)
     return len(_TELLING.intersection(words)) > 1
 
 

@@ -1,7 +1,9 @@
 import codecs
+import random
 
 import pytest
 
+from dlp.engine import lookup as looking_up
 from dlp.engine.folding import skeleton
 from dlp.engine.lookup import Lookup
 from dlp.engine.vault import Known, Origin
@@ -120,5 +122,23 @@ def test_near_identical_values_do_not_pile_up_and_what_has_no_room_is_told():
 
 
 @pytest.mark.parametrize("before", ["", "- " * 3000])
-def test_what_is_spelled_sign_by_sign_is_found_in_texts_of_any_length(before: str):
-    assert "separators" in found(lookup_of("Quandt"), f"{before}Q u a n d t")
+@pytest.mark.parametrize("others", [0, 100])
+def test_what_is_spelled_sign_by_sign_is_found_in_texts_of_any_length(before: str, others: int):
+    lookup = lookup_of("Quandt", *(f"n{number:05}" for number in range(others)))
+    assert "separators" in found(lookup, f"{before}Q u a n d t")
+
+
+@pytest.mark.parametrize("further", [0, 100])
+def test_in_a_large_text_the_same_is_found_as_if_it_were_short(further: int, monkeypatch: pytest.MonkeyPatch):
+    pick = random.Random(further)  # noqa: S311 - no secret
+    lookup = lookup_of(*VALUES, *(f"{pick.randrange(10**6):06}" for _ in range(further)))
+    pieces = [*FORMS, *HARMLESS, "ends with", "then", "0", "7", "2024-01-05T08:00:00Z", "000", "0085000", "a b c"]
+    pieces += [value[at:] for value in VALUES[:8] for at in range(len(value))]
+    for _ in range(10):
+        text = " ".join(pick.choices([piece for piece in pieces if piece.isascii()], k=500))
+        assert len(text) > looking_up.LARGE
+        with monkeypatch.context() as short:
+            short.setattr(looking_up, "LARGE", len(text) + 1)
+            expected = lookup.find(text)
+        assert lookup.find(text) == expected
+        assert len(expected) > 100

@@ -1,7 +1,7 @@
 import pytest
 
 from dlp.engine.alphabets import odd, readings
-from dlp.engine.spoken import is_spoken, spoken
+from dlp.engine.spoken import is_spoken, may_be_spoken, spoken
 
 SAID = {
     "zero two zero seven nine four six oh nine five eight": "02079460958",
@@ -38,3 +38,10 @@ def test_only_the_words_in_leet_are_read():
     read = [(text[start:end], data.decode()) for start, end, name, data in readings(text) if name == "leet"]
     assert ("0tt0l1n3 br4ckw4t3r", "ottoline brackwater") in read
     assert not any("ann" in said for _, said in read)
+
+
+@pytest.mark.parametrize("before", ["", "said in words " * 500])
+def test_that_words_may_spell_something_is_told_of_texts_of_any_length(before: str):
+    told = [f"{before}{text}\n{before}".encode() for text in (next(iter(SAID)), "seventeenth ninety")]
+    assert all(map(may_be_spoken, told))
+    assert not may_be_spoken(f"{before}one or two of the first\n{before}".encode())

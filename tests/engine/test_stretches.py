@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlp.engine.grouped import may_be_grouped
-from dlp.engine.stretches import LARGE, PIECE, Unusual, between_words, rows, stretches, within
+from dlp.engine.stretches import LARGE, PIECE, Among, Unusual, between_words, rows, stretches, within, words
 
 TABLE = within(b"abcXY09+/")
 
@@ -79,3 +79,27 @@ def test_a_text_is_cut_between_words_only(text: str):
         assert whole[:0].join(pieces) == whole
         assert all(piece[:1].isspace() for piece in pieces[1:])
     assert len(list(between_words("a word " * PIECE))) == 7
+
+
+@given(
+    st.lists(st.sampled_from([b"abc", b"X", b" ", b"c09+/" * 5, b"-", b"\xc3\xa4", b"d"])).map(b"".join),
+    st.sampled_from([b"", b"-" * (PIECE - 10), b"abc-" * (PIECE // 4) + b"a" * 100]),
+)
+def test_words_stand_where_an_expression_finds_them_each_with_its_first_bytes(data: bytes, before: bytes):
+    data = before + data
+    given = [(match.start(), match.group()) for match in re.finditer(rb"[abcXY09+/]+", data)]
+    told = [
+        (start, data[start : start + size], key.to_bytes(8, "little").rstrip(b"\0"))
+        for some in words(data, TABLE)
+        for start, size, key in zip(some.starts.tolist(), some.sizes.tolist(), some.keys.tolist(), strict=True)
+    ]
+    assert told == [(start, word, word[:8]) for start, word in given]
+    assert set().union(*(some.of(data) for some in words(data, TABLE))) == {word for _, word in given}
+
+
+def test_of_the_words_of_a_text_those_are_told_that_are_among_some():
+    among = Among([b"abc", b"c09+/c09+/"])
+    every = [b"%d+%d" % (a, b) for a in range(100) for b in range(100)]
+    told = among.within(b" ".join([b"abc", *every, b"c09+/c09+/", b"abcX"]), TABLE)
+    assert {b"abc", b"c09+/c09+/"} <= told
+    assert len(told) < len(every) / 10
