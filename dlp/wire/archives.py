@@ -72,7 +72,9 @@ def _zip(archive: zipfile.ZipFile, data: bytes, path: str, contents: Contents, i
 
 
 def _inflated(archive: zipfile.ZipFile, info: zipfile.ZipInfo, contents: Contents) -> bytes:
-    """Return what an entry holds; what its list says of its size is not believed."""
+    """Return what an entry holds; what its list says of its size is believed where that is too much."""
+    if info.file_size > contents.left:
+        contents.spend(info.file_size)
     out = io.BytesIO()
     try:
         with archive.open(info) as entry:

@@ -143,6 +143,13 @@ def test_a_bomb_is_refused(bomb: Callable[[], bytes]):
         unpacked(raw)
 
 
+def test_an_entry_that_says_itself_that_it_is_too_large_is_not_unpacked():
+    raw = zipped(("zeros", b"\0" * 40_000_000))
+    broken = raw[:40] + b"\xff" * 20 + raw[60:]
+    with pytest.raises(TooLarge):
+        unpacked(broken)
+
+
 def test_archives_in_archives_are_refused_beyond_a_depth():
     raw = b"x"
     for _ in range(6):
