@@ -95,9 +95,9 @@ def plain(block: Block, past: Past, *, guarded: bool) -> bool:
     ):
         return False
     runs = (alphabets.RUNS if past.index else _LONG_RUNS).within(surface)
-    if _holds_known(surface, past, runs) or (guarded and may_be_sealed(surface)):
+    if any(tells(run, opaque=guarded) for run in runs) or (guarded and may_be_sealed(surface)):
         return False
-    return not any(tells(run, opaque=guarded) for run in runs)
+    return not _holds_known(surface, past, runs)  # last: it costs most
 
 
 def _holds_known(surface: bytes, past: Past, runs: Collection[bytes]) -> bool:
