@@ -77,6 +77,8 @@ def _mixed(data: bytes) -> set[bytes]:
             after = np.unique(np.searchsorted(between, places))
             starts = [int(between[at - 1]) + 1 if at else 0 for at in after.tolist()]
             ends = [int(between[at]) if at < len(between) else len(codes) for at in after.tolist()]
+            if starts[0] == 0 and start and _CODES[data[start - 1]]:  # the end of a group that was told of already
+                del starts[0], ends[0]
             found |= {data[start + one : start + other] for one, other in zip(starts, ends, strict=True)}
     return found
 

@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dlp.engine.grouped import may_be_grouped
@@ -50,6 +50,7 @@ def test_what_stands_in_a_row_is_told_of_each_kind(data: bytes, least: tuple[int
     ).map("".join),
     st.sampled_from([LARGE, PIECE // 2 - 3]),
 )
+@example("WordWordWordaB", PIECE // 2 - 3)
 def test_groups_are_told_of_a_large_text_as_of_a_short_one(said: str, before: int):
     told, expected = may_be_grouped((". " * before + said).encode()), may_be_grouped(said.encode())
     assert told == expected or (told and before > LARGE)  # what is cut in two may be told of once too often
@@ -68,6 +69,15 @@ def test_unusual_stretches_are_those_with_another_sign_or_that_are_long(
     data = before[0] * before[1] + data
     every = re.findall(rb"[abcXY09+/]{%d,}" % least, data)
     assert looked.within(data) == {each for each in every if each.strip(b"abc") or (long and len(each) >= long)}
+
+
+@pytest.mark.parametrize("least", range(1, 40))
+@pytest.mark.parametrize("behind", [b"", b"-", b"- d"])
+def test_an_unusual_stretch_at_the_very_end_is_told(least: int, behind: bytes):
+    words = b"abc " * (PIECE // 4)
+    looked = Unusual(b"abcX", b"abc", least)
+    assert looked.within(words + b"X" * least + behind) == {b"X" * least}
+    assert looked.within(words + b"X" * (least - 1) + behind) == set()
 
 
 @pytest.mark.parametrize(
