@@ -142,6 +142,7 @@ class Rig:
         self._audit = Audit(folder / "audit.jsonl")
         sessions = Sessions(self._store, load_key(folder / "key"), time.time, os.urandom)
         self._classifier = build_classifier(config)
+        self._classifier.narrow()
         self._engine = _Timed(
             policy=policy,
             store=self._store,

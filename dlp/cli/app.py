@@ -119,6 +119,7 @@ def prepare(app: App, policy: Policy) -> Prepared:
     if classifying == app.classifying:
         return Prepared(policy, app.host, app.classifier, classifying)
     host, classifier = load_host(classifying.plugins), build_classifier(classifying)
+    classifier.narrow()  # here, where nobody waits for it
     _check_model(app.settings, policy, classifier)
     return Prepared(policy, host, classifier, classifying)
 

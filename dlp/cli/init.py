@@ -57,7 +57,7 @@ def init(
         raise ConfigError(f"{error.filename}: cannot be written: {error.strerror}") from error
     made += _make(settings)
     # Compiling all patterns takes seconds; kept, it lets the first `dlp up` be ready at once.
-    build_classifier(classifier_config(settings, load_policy(settings.policy, packs=PACKS)))
+    build_classifier(classifier_config(settings, load_policy(settings.policy, packs=PACKS))).narrow()
     if json:
         say_json({"made": [str(path) for path in made]})
         return

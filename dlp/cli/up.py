@@ -135,6 +135,7 @@ def _warm(app: App, pool: Pool) -> None:
         pool.start()
         if not app.classifier.needs_model:
             build_classifier(app.classifying).warm()
+        app.classifier.narrow()
     # What lives now lives until the end: the collector need not walk it again (a third off the 99th percentile).
     gc.freeze()
     gc.enable()

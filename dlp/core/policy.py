@@ -34,6 +34,9 @@ _ANSWERS = 16
 _BOUND = 64
 """How many rulings are kept for each answer, by the number of the finding."""
 
+_STANDINGS_KEPT, _LONGEST_KEPT = 1024, 256
+"""Of how many endpoints it is kept what a policy says of them, and how long their operation and path may be."""
+
 LONGEST_EXCEPTION = 366 * 86400.0
 """An exception that ends later than this many seconds from now is over-long: it holds, and every match says so."""
 
@@ -319,6 +322,11 @@ class Policy:
         return any(rule.together for rule in self.rules)
 
     @cached_property
+    def standings(self) -> "dict[Endpoint, Standing]":
+        """What the policy says of endpoints by themselves; a bounded number."""
+        return {}
+
+    @cached_property
     def shapes(self) -> "dict[Route, dict[tuple[object, ...], _Shape]]":
         """What was decided on flows like this; a bounded number, and nothing of a message."""
         return {}
@@ -349,7 +357,7 @@ class Ruling:
     exception: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Decision:
     """What was decided on one message: the strictest enforced ruling of each flow, and every match.
 
@@ -362,6 +370,21 @@ class Decision:
     matches: Sequence[Ruling]
     digest: str
     version: str
+
+    @cached_property
+    def rules(self) -> tuple[str, ...]:
+        """The names of the rules that matched, each once."""
+        return tuple(dict.fromkeys(ruling.rule for ruling in self.matches if ruling.rule))
+
+    @cached_property
+    def would(self) -> Verdict:
+        """The strictest of what is only watched."""
+        return max((ruling.verdict for ruling in self.matches if not ruling.enforced), default=Verdict.ALLOW)
+
+    @cached_property
+    def leading(self) -> Ruling:
+        """The ruling that explains it: the strictest over all flows."""
+        return max(self.rulings, key=_rank)
 
 
 def decide(
@@ -395,6 +418,10 @@ def decide(
     told = _by_flow(flows, extra) if extra else None
     moment = None if now is None else bisect_right(policy.moments, now)
     given = _Given(facts, reviewed, now, moment, _present(flows) if policy.combines else None)
+    if len(flows) == 1 and told is None and not flows[0].part:  # as of most messages
+        alone = _shape_of(policy, flows[0], _shapes(policy, flows[0].route)).answer(policy, flows[0], given)
+        if alone.ruling.verdict is not Verdict.ASK:
+            return alone.whole(policy, flows[0])
     rulings: list[Ruling] = []
     matches: list[tuple[Flow, tuple[Ruling, ...]]] = []
     verdict = Verdict.ALLOW
@@ -403,7 +430,7 @@ def decide(
     for flow in flows:
         if flow.route is not route:  # most flows of a message are on one, and to hash it takes its time
             route, shapes = flow.route, _shapes(policy, flow.route)
-        shape = shapes.get((flow.data_class, flow.state, flow.finding is None)) or _new_shape(policy, flow, shapes)
+        shape = _shape_of(policy, flow, shapes)
         here = given.at(flow.part) if flow.part and shape.asks else given
         if told is None:
             answer = shape.answer(policy, flow, here)
@@ -496,22 +523,35 @@ class _Shape:
 class _Answer:
     """What is said of flows of one shape, under conditions that say the same: the strictest ruling, and all of them."""
 
-    __slots__ = ("_bound", "_ruling", "found")
+    __slots__ = ("_bound", "_whole", "found", "ruling")
 
     def __init__(self, ruling: Ruling, found: tuple[Ruling, ...]) -> None:
-        self._ruling = ruling
+        self.ruling = ruling
         self._bound: dict[int | None, Ruling] = {}
+        self._whole: dict[int | None, Decision] = {}
         self.found = found
+
+    def whole(self, policy: Policy, flow: Flow) -> Decision:
+        """Return the decision on a message with this flow alone, which names no part."""
+        decision = self._whole.get(flow.finding)
+        if decision is None:
+            if len(self._whole) >= _BOUND:
+                self._whole.clear()
+            ruling = self.about(flow)
+            matches = _Matches([(flow, self.found)])
+            decision = Decision(ruling.verdict, (ruling,), matches, policy.digest, policy.version)
+            self._whole[flow.finding] = decision
+        return decision
 
     def about(self, flow: Flow) -> Ruling:
         """Return the ruling on one such flow."""
         if flow.part:  # it may be a value in disguise, and is not kept
-            return _about(self._ruling, flow)
+            return _about(self.ruling, flow)
         ruling = self._bound.get(flow.finding)
         if ruling is None:
             if len(self._bound) >= _BOUND:
                 self._bound.clear()
-            ruling = self._bound[flow.finding] = _about(self._ruling, flow)
+            ruling = self._bound[flow.finding] = _about(self.ruling, flow)
         return ruling
 
 
@@ -524,11 +564,14 @@ def _shapes(policy: Policy, route: Route) -> dict[tuple[object, ...], _Shape]:
     return shapes
 
 
-def _new_shape(policy: Policy, flow: Flow, shapes: dict[tuple[object, ...], _Shape]) -> _Shape:
-    if len(shapes) >= _SHAPES:
-        shapes.clear()
-    value = _conditions(policy, replace(flow, state=RAW)) if _two_ways(flow) else ()
-    shape = shapes[flow.data_class, flow.state, flow.finding is None] = _Shape(_conditions(policy, flow), value)
+def _shape_of(policy: Policy, flow: Flow, shapes: dict[tuple[object, ...], _Shape]) -> _Shape:
+    key = (flow.data_class, flow.state, flow.finding is None)
+    shape = shapes.get(key)
+    if shape is None:
+        if len(shapes) >= _SHAPES:
+            shapes.clear()
+        value = _conditions(policy, replace(flow, state=RAW)) if _two_ways(flow) else ()
+        shape = shapes[key] = _Shape(_conditions(policy, flow), value)
     return shape
 
 
@@ -615,7 +658,7 @@ def strictness(ruling: Ruling) -> tuple[int, int]:
 
 def leading(decision: Decision) -> Ruling:
     """Return the ruling that explains the decision: the strictest over all flows."""
-    return max(decision.rulings, key=_rank)
+    return decision.leading
 
 
 _TIERS = (Tier.DEFAULT, Tier.ORDINARY, Tier.MANDATORY)
@@ -892,17 +935,94 @@ def names_host(policy: Policy, scheme: str, host: str, port: int) -> bool:
     )
 
 
+class Standing:
+    """What a policy says of an endpoint by itself, each thing worked out when it is first asked for.
+
+    Nothing of a message is in it, so it holds for every message to or from there.
+    """
+
+    def __init__(self, policy: Policy, endpoint: Endpoint) -> None:
+        self._policy, self._endpoint = policy, endpoint
+
+    @cached_property
+    def address(self) -> Mapping[str, Fact]:
+        """The facts `scheme`, `host` and `port`, as its upstream writes them."""
+        scheme, _, rest = self._endpoint.upstream.partition("://")
+        host, _, port = rest.rpartition(":")
+        return {"scheme": scheme, "host": host, "port": int(port)}
+
+    @cached_property
+    def source(self) -> str:
+        """What `source_of` gives."""
+        name, places = UNLISTED, self._policy.sources
+        while True:
+            place = next((place for place in places if place.covers(self._endpoint)), None)
+            if place is None:
+                return name
+            name, places = place.name, place.narrower
+
+    @cached_property
+    def read(self) -> tuple[frozenset[str], bool, frozenset[str]]:
+        """What `read_at` gives."""
+        places = list(_read(self._policy.sources, self._endpoint, maybe=False))
+        names = frozenset(place.name for place in places)
+        keys = frozenset(name for place in places for name in place.names)
+        return names or frozenset({UNLISTED}), any(place.untrusted for place in places), keys
+
+    @cached_property
+    def fields(self) -> tuple[tuple[DataClass, Callable[[str], bool]], ...]:
+        """What `fields_of` gives."""
+        return tuple(declared for place in self._sources for declared in place.fields)
+
+    @cached_property
+    def carries(self) -> frozenset[DataClass]:
+        """What `carries_of` gives."""
+        return frozenset(carried for place in self._sources for carried in place.carries)
+
+    @cached_property
+    def stated(self) -> tuple[FactSpec, ...]:
+        """What `facts_of` gives for what comes from there."""
+        return tuple(spec for place in self._sources for spec in place.facts)
+
+    @cached_property
+    def asked(self) -> tuple[FactSpec, ...]:
+        """What `facts_of` gives for what goes there."""
+        return tuple(spec for place in self._sinks for spec in place.facts)
+
+    @cached_property
+    def route(self) -> Route | None:
+        """What `sink_of` gives whatever the facts are; None where some destination that this may be asks for them."""
+        if any(place.when is not None for place in self._sinks):
+            return None
+        return _route(self._policy, self._endpoint, {})
+
+    @cached_property
+    def _sources(self) -> tuple[Place, ...]:
+        return tuple(_around(self._policy.sources, self._endpoint))
+
+    @cached_property
+    def _sinks(self) -> tuple[Place, ...]:
+        return tuple(_around(self._policy.sinks, self._endpoint))
+
+
+def standing_of(policy: Policy, endpoint: Endpoint) -> Standing:
+    """Return what the policy says of an endpoint by itself, remembered."""
+    kept = policy.standings.get(endpoint)
+    if kept is None:
+        kept = Standing(policy, endpoint)
+        if len(endpoint.path) + len(endpoint.operation) <= _LONGEST_KEPT:
+            if len(policy.standings) >= _STANDINGS_KEPT:
+                policy.standings.clear()
+            policy.standings[endpoint] = kept
+    return kept
+
+
 def source_of(policy: Policy, endpoint: Endpoint, _facts: Facts | None = None) -> str:
     """Return the narrowest source that names what comes from `endpoint`: first match, `unlisted` without one.
 
     Sources are named by address alone, so facts, which a response could leave out, are not asked.
     """
-    name, places = UNLISTED, policy.sources
-    while True:
-        place = next((place for place in places if place.covers(endpoint)), None)
-        if place is None:
-            return name
-        name, places = place.name, place.narrower
+    return standing_of(policy, endpoint).source
 
 
 def read_at(policy: Policy, endpoint: Endpoint) -> tuple[frozenset[str], bool, frozenset[str]]:
@@ -911,10 +1031,7 @@ def read_at(policy: Policy, endpoint: Endpoint) -> tuple[frozenset[str], bool, f
     These are the one that names it with those around it, and every other that it may be. A narrower source is as
     untrusted as the wider one. The keys are those that the sources' `fields` spell out.
     """
-    places = list(_read(policy.sources, endpoint, maybe=False))
-    names = frozenset(place.name for place in places)
-    keys = frozenset(name for place in places for name in place.names)
-    return names or frozenset({UNLISTED}), any(place.untrusted for place in places), keys
+    return standing_of(policy, endpoint).read
 
 
 def _read(places: Iterable[Place], endpoint: Endpoint, *, maybe: bool) -> Iterator[Place]:
@@ -935,6 +1052,10 @@ def sink_of(policy: Policy, endpoint: Endpoint, facts: Facts) -> Route:
     may be (an unknown fact, a path that can be read in two ways) is `possible`, so that rules that restrict apply.
     Where it cannot even be told which *source* would answer, no destination matches.
     """
+    return standing_of(policy, endpoint).route or _route(policy, endpoint, facts)
+
+
+def _route(policy: Policy, endpoint: Endpoint, facts: Facts) -> Route:
     name, possible = _name_sink(policy.sinks, endpoint, facts)
     if name is not None and any(_unsure(place, endpoint) for place in _everywhere(policy.sources)):
         possible.add(name)
@@ -987,18 +1108,18 @@ def _around(places: Iterable[Place], endpoint: Endpoint) -> Iterator[Place]:
 
 def fields_of(policy: Policy, endpoint: Endpoint) -> tuple[tuple[DataClass, Callable[[str], bool]], ...]:
     """Return the declared fields of every source that `endpoint` is or may be: class, and whether a path is one."""
-    return tuple(declared for place in _around(policy.sources, endpoint) for declared in place.fields)
+    return standing_of(policy, endpoint).fields
 
 
 def carries_of(policy: Policy, endpoint: Endpoint) -> frozenset[DataClass]:
     """Return the classes that every response of `endpoint` reveals something about."""
-    return frozenset(carried for place in _around(policy.sources, endpoint) for carried in place.carries)
+    return standing_of(policy, endpoint).carries
 
 
 def facts_of(policy: Policy, endpoint: Endpoint, *, inbound: bool) -> tuple[FactSpec, ...]:
     """Return the facts to read from a message: those of its destinations, or of its sources where it is inbound."""
-    places = policy.sources if inbound else policy.sinks
-    return tuple(spec for place in _around(places, endpoint) for spec in place.facts)
+    standing = standing_of(policy, endpoint)
+    return standing.stated if inbound else standing.asked
 
 
 def read_facts(specs: Iterable[FactSpec], parts: Iterable[Part]) -> dict[str, Fact]:

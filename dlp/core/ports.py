@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from dlp.core.finding import Confidence
@@ -159,12 +160,12 @@ class Watched:
     verdict: str  # ask, block, or a transform
 
 
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
+class AuditEntry(NamedTuple):
     """What happened to one message, in names and counts.
 
     `facts` are what rules use and what can be told without telling a value; `withheld` names those that cannot.
-    `possible` are narrower sinks that it may also have been, `reviewed` the approvers who had agreed.
+    `possible` are narrower sinks that it may also have been, `reviewed` the approvers who had agreed. One is made for
+    every message, and a tuple takes a third of the time.
     """
 
     event: str
@@ -183,13 +184,13 @@ class AuditEntry:
     labels: tuple[LabelNote, ...]
     policy: str
     reason: str = ""
-    counts: Mapping[str, int] = field(default_factory=dict)
+    counts: Mapping[str, int] = MappingProxyType({})
     would: str = ""  # monitor mode: the verdict that would have been
     sandbox_trace: str = ""
     approval: str = ""
     ms: float = 0.0
     version: str = ""
-    facts: Mapping[str, Fact] = field(default_factory=dict)
+    facts: Mapping[str, Fact] = MappingProxyType({})
     withheld: tuple[str, ...] = ()
     possible: tuple[str, ...] = ()
     reviewed: tuple[str, ...] = ()

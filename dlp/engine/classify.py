@@ -46,6 +46,10 @@ class Classifier:
         self.always = scanner.always or bool(host.unpatterned)
         self.needs_model = scanner.slow
 
+    def narrow(self) -> None:
+        """Have `clean` answer in half the time; see `Scanner.narrow`."""
+        self._scanner.narrow()
+
     def _is_wanted(self, pattern: Pattern) -> bool:
         """Say whether a match can lead to, or lift, a finding that the policy asks for."""
         if pattern.finds and pattern.finds not in self._classes:

@@ -1,6 +1,7 @@
 """What of a message's facts an audit entry may hold, so that the decision can be made again later: never a value."""
 
 from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 
 from dlp.core.message import Direction, Endpoint, Fact, Facts
 from dlp.core.policy import Decision, Policy, Verdict, facts_of
@@ -30,20 +31,25 @@ def noted(
     path = facts.get("path")
     if isinstance(path, str) and not any(part.startswith("url/") for part in labelled):
         kept["path"] = shown(path, policy.steps)
-    wanted = (policy.facts_used & facts.keys()) - TOLD - policy.trusted.keys() - {"purpose"}
+    wanted = [name for name in _worth_noting(policy.facts_used) if name in facts and name not in policy.trusted]
     if wanted:
         specs = facts_of(policy, endpoint, inbound=direction is Direction.INBOUND)
         paths: dict[str, list[str]] = {}
         for spec in specs:
             paths.setdefault(spec.name, []).append(spec.path)
         texts = [text for found in labelled.values() for text in found if text]
-        for name in sorted(wanted):
+        for name in wanted:
             worked_out = " " in name  # yes, no or a count: these tell no value
             if not worked_out and (_is_labelled(paths.get(name, ()), labelled) or _holds(facts[name], texts)):
                 withheld.append(name)
             else:
                 kept[name] = facts[name]
     return kept, tuple(withheld)
+
+
+@lru_cache(maxsize=16)
+def _worth_noting(facts_used: frozenset[str]) -> tuple[str, ...]:
+    return tuple(sorted(facts_used - TOLD - {"purpose"}))
 
 
 def _is_labelled(paths: Iterable[str], labelled: Collection[str]) -> bool:

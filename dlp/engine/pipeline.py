@@ -27,15 +27,12 @@ from dlp.core.policy import (
     Route,
     Ruling,
     Verdict,
-    carries_of,
     decide,
-    facts_of,
-    fields_of,
     leading,
     names_host,
     read_facts,
     sink_of,
-    source_of,
+    standing_of,
 )
 from dlp.core.ports import AuditEntry, Clock, Random, Store
 from dlp.core.token import lookalikes
@@ -326,22 +323,18 @@ class Engine:
         message, info = work.message, work.call.session
         endpoint = message.endpoint
         facts: dict[str, Fact] = dict(info.facts)
-        scheme, _, address = endpoint.upstream.partition("://")
-        host, _, port = address.rpartition(":")
+        standing = standing_of(self.policy, endpoint)
         for name, fact in self.host.describe(message, endpoint).items():
             if name not in self.policy.trusted and name not in _NOT_TOLD and " " not in name:
                 facts.setdefault(name, fact)  # what only the orchestrator or the proxy states, nobody else does
-        specs = facts_of(self.policy, endpoint, inbound=not work.outbound)
-        if specs:
+        if specs := standing.asked if work.outbound else standing.stated:
             for name, fact in _declared(specs, message, work.past).items():
                 facts.setdefault(name, fact)  # what the orchestrator stated stands
         facts |= {
             "method": endpoint.operation,
             "operation": endpoint.operation,
             "upstream": endpoint.upstream,
-            "scheme": scheme,
-            "host": host,
-            "port": int(port),
+            **standing.address,
             "path": endpoint.path,
             "direction": message.direction.value,
             "agent": info.agent,
@@ -350,13 +343,13 @@ class Engine:
             facts["purpose"] = info.purpose
         work.facts = {**facts, **message.facts} if message.facts else facts
         if work.outbound:
-            work.route = sink_of(self.policy, endpoint, facts)
+            work.route = standing.route or sink_of(self.policy, endpoint, facts)
         else:
-            work.source = source_of(self.policy, endpoint, facts)
+            work.source = standing.source
             work.route = Route(work.source, SANDBOX)
-            work.fields = fields_of(self.policy, endpoint)
+            work.fields = standing.fields
             work.reading = combining.reading(self.policy, endpoint, work.past)
-        work.carries = carries_of(self.policy, endpoint)
+        work.carries = standing.carries
         if self.policy.remembered and not work.outbound:
             work.carries |= self._remembered().carried(endpoint.upstream, self.policy.remembered)
 
@@ -742,10 +735,9 @@ class Engine:
 
     def _record(self, work: Work, decision: Decision) -> None:
         """Write the audit entry, before anything is delivered."""
-        names: dict[str, None] = dict.fromkeys(ruling.rule for ruling in decision.matches if ruling.rule)
         if work.call.within is not None and _repeats(work, decision, work.call.within):
             return
-        would = max((r.verdict for r in decision.matches if not r.enforced), default=Verdict.ALLOW)
+        would = decision.would
         info, endpoint, now = work.call.session, work.message.endpoint, self._clock()
         told = work.told or telling.told(self.policy, work)
         entry = AuditEntry(
@@ -761,7 +753,7 @@ class Engine:
             source=work.source,
             sink=work.route.sink or "",
             verdict=decision.verdict.name.lower(),
-            rules=tuple(names),
+            rules=decision.rules,
             labels=told.labels,
             policy=decision.digest,
             reason=leading(decision).rule,

@@ -1,5 +1,5 @@
 import time
-from dataclasses import replace
+from copy import replace
 from pathlib import Path
 
 import pytest

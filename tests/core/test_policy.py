@@ -38,6 +38,7 @@ from dlp.core.policy import (
     read_facts,
     sink_of,
     source_of,
+    standing_of,
     strictness,
 )
 
@@ -795,3 +796,74 @@ def test_the_steps_that_a_policy_spells_out_are_those_of_all_its_places():
     outer = Place("crm", lambda _: True, (), steps=frozenset({"v1"}), narrower=(inner,))
     source = Place("hr", lambda _: True, (), steps=frozenset({"employees"}))
     assert replace(policy(), sources=(source,), sinks=(outer,)).steps == {"v1", "people", "employees"}
+
+
+def test_what_a_policy_says_of_an_endpoint_is_remembered_for_that_endpoint_alone():
+    def reads(endpoint: Endpoint) -> bool:
+        return (endpoint.protocol, endpoint.operation) == ("http", "GET") and endpoint.path.startswith("/api")
+
+    api = Place("api", reads, (), carries=frozenset({PAY}), untrusted=True, facts=(FactSpec("a", "/a", "text"),))
+    given = named(api, sources=(api,))
+    here = Endpoint("http", "https://x.test:443", "GET", "/api")
+
+    def told(endpoint: Endpoint) -> tuple[object, ...]:
+        return (
+            sink_of(given, endpoint, {}).sink,
+            source_of(given, endpoint),
+            read_at(given, endpoint)[1],
+            carries_of(given, endpoint),
+            facts_of(given, endpoint, inbound=True),
+            facts_of(given, endpoint, inbound=False),
+        )
+
+    for _ in range(2):
+        assert told(here) == ("api", "api", True, {PAY}, api.facts, api.facts)
+        for other in ({"protocol": "mcp"}, {"operation": "POST"}, {"path": "/x"}):
+            assert told(replace(here, **other)) == (None, "unlisted", False, frozenset(), (), ())
+    assert standing_of(given, replace(here)) is standing_of(given, here)
+    assert standing_of(given, here).address == {"scheme": "https", "host": "x.test", "port": 443}
+    assert source_of(replace(given, sources=()), here) == "unlisted"
+
+
+def test_where_a_destination_asks_for_facts_no_endpoint_says_what_it_is():
+    given = named(place("hr", "/hr", when=fact_is("channel", "#hr")), place("all", "/"))
+    for channel, sink in (("#hr", "hr"), ("#all", "all"), ("#hr", "hr")):
+        assert sink_of(given, at("/hr"), {"channel": channel}).sink == sink
+    assert standing_of(given, at("/hr")).route is None
+    assert standing_of(given, at("/x")).route == Route(SANDBOX, "all")
+
+
+def test_endpoints_are_remembered_in_bounded_number_and_length(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("dlp.core.policy._STANDINGS_KEPT", 2)
+    given = named(place("all", "/"))
+    for path in ("/a", "/b", "/c", "/a", "/" + "x" * 300):
+        assert sink_of(given, at(path), {}).sink == "all"
+    assert {endpoint.path for endpoint in given.standings} == {"/c", "/a"}
+
+
+def test_a_message_with_one_flow_is_decided_like_one_that_nobody_has_seen_before():
+    rules = (
+        rule(Verdict.BLOCK, "no", labelled=False, classes=frozenset(), when=fact_is("n", 1)),
+        rule(Verdict.ASK, "ask", labelled=False, classes=frozenset(), when=fact_is("n", 2), approvers=("manager",)),
+        rule(Verdict.BLOCK, "watched", labelled=False, classes=frozenset(), when=fact_is("n", 3), monitor=True),
+    )
+    until = Exemption("no", "p:9", 1000.0, "jane", "r", sinks=frozenset({"slack"}))
+    given = policy(*rules, exceptions=(until,))
+    no = Ruling(AS_SUCH, Verdict.BLOCK, "plugin")
+    seen = set()
+    for facts in ({"n": 0}, {"n": 1}, {"n": 2}, {"n": 2, "opaque": True}, {"n": 3}, {}, {"n": 0}, {"n": 2}):
+        for more in ({}, {"now": 999.0}, {"now": 1000.0}, {"reviewed": MANAGER}, {"extra": (no,)}, {"now": 1e12}, {}):
+            decision = decide(given, [AS_SUCH], facts, **more)  # type: ignore[arg-type]
+            anew = decide(replace(given), [AS_SUCH], facts, **more)  # type: ignore[arg-type]
+            assert decision == anew
+            assert (decision.rules, decision.would, decision.leading) == (anew.rules, anew.would, leading(anew))
+            seen.add((decision.verdict, decision.rules, decision.would))
+    assert len(seen) > 6
+    assert decide(replace(given, version="2"), [AS_SUCH], {"n": 0}).version == "2"
+
+
+def test_decisions_on_one_flow_are_kept_in_bounded_number(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("dlp.core.policy._BOUND", 2)
+    given = policy(rule(Verdict.BLOCK))
+    for finding in (0, 1, 2, 0, None):
+        assert decide(given, [flow(finding=finding)], {}).rulings[0].flow == flow(finding=finding)

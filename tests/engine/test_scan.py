@@ -101,6 +101,9 @@ LIFTED = [
 ]
 ENOUGH: list[set[str]] = [set(), {"word", "behind"}, {"again", "lazy", "space"}]
 LIFTING = [Scanner({"p": LIFTED}, enough=lambda pattern, names=names: pattern.name in names) for names in ENOUGH]
+NARROW = [Scanner({"p": LIFTED}, enough=lambda pattern, names=names: pattern.name in names) for names in ENOUGH]
+for _each in NARROW:
+    _each.narrow()
 filled = st.lists(texts | st.integers(1, 300).map(lambda count: "w " * count), max_size=6).map("".join)
 
 
@@ -115,6 +118,32 @@ def test_a_large_text_is_looked_through_faster_with_the_same_answer(text: str, s
         assert scanner.scan(text.encode()) >= plainly
         if text.isascii():
             assert scanner.scan(text.encode()) == plainly
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=400, deadline=None)
+@given(filled | st.lists(st.sampled_from(WORDS), max_size=8).map("".join), st.sampled_from(range(len(LIFTING))))
+def test_a_short_text_is_looked_through_faster_with_the_same_answer(text: str, number: int):
+    if "\ud800" not in text:
+        assert NARROW[number].scan(text.encode()) == LIFTING[number].scan(text.encode())
+
+
+def test_what_is_looked_for_most_quickly_may_hold_no_pattern_with_a_digit_and_is_kept(tmp_path: Path):
+    scanner = Scanner({"p": [Pattern("x", "x"), Pattern("never", "y", alone=None)]}, tmp_path)
+    scanner.narrow()
+    assert scanner.scan(b"1 x")
+    assert not scanner.scan(b"1 y")
+    kept = sorted(tmp_path.iterdir())
+    Scanner({"p": [Pattern("x", "x"), Pattern("never", "y", alone=None)]}, tmp_path).narrow()
+    assert sorted(tmp_path.iterdir()) == kept
+
+
+def test_what_does_not_compile_without_the_others_is_looked_for_with_them(monkeypatch: pytest.MonkeyPatch):
+    scanner = Scanner({"p": [Pattern("x", "x"), Pattern("y", "y1")]})
+    monkeypatch.setattr(subject, "_database", lambda *_: (SCANNER._compiled.once(b""), frozenset()))
+    scanner.narrow()
+    monkeypatch.undo()
+    assert scanner.scan(b"x")
+    assert scanner.scan(b"y1")
 
 
 def test_no_digit_of_any_script_is_overlooked_in_a_large_text():
