@@ -19,6 +19,7 @@ from dlp.core.policy import Decision, Flow, Policy, Verdict, carries_of, facts_o
 from dlp.core.token import escapes, lookalikes
 from dlp.engine import combining, rewriting, tracing
 from dlp.engine.encodings import decodings
+from dlp.engine.gently import let_go
 from dlp.engine.lookup import IN_PLACE
 from dlp.engine.matching import whole_only
 from dlp.engine.tracing import BY_TOKEN
@@ -209,6 +210,7 @@ class Delivery:
             parts = work.message.parts if work.reading.untrusted else ()
             combining.note(self.policy, work.reading, parts, spans, past)
         yield from self._issue(work)
+        yield from _pure(work, partial(let_go, spans, hidden, texts, replaced))
         return edits
 
     def _let_in(self, work: Work) -> Steps[tuple[dict[int, str], dict[int, list[int]]]]:

@@ -1,10 +1,15 @@
-"""Looking through a long text for a pattern in pieces: one call of C over megabytes would hold everybody up."""
+"""What holds up nobody for long: a long text is looked through in pieces, and many things are freed bit by bit.
+
+One call of C over megabytes, and one that frees a hundred thousand things, keep all other threads waiting.
+"""
 
 import re
 from collections.abc import Iterable, Iterator
 from operator import itemgetter
+from typing import Any
 
 _AT_ONCE, _OVER = 128 * 1024, 64
+_BIT = 500
 _CUT = re.compile(r"(?<=\")|(?<=[^\w\s+/=,;:.$%*-])(?=\s)|(?<=\s)(?=[^\w\s+/=,;:.$%*-])")
 """A place behind a quotation mark, or between a space and a sign: one that no number, no word and nothing encoded in
 groups or lines is written with."""
@@ -37,3 +42,10 @@ def occurs(pattern: re.Pattern[bytes], data: bytes, longest: int = _OVER) -> boo
 def occurrences(pattern: re.Pattern[bytes], data: bytes) -> Iterable[bytes]:
     """Return what `pattern.findall(data)` returns, for a pattern without groups."""
     return pattern.findall(data) if len(data) <= _AT_ONCE else map(itemgetter(0), pattern.finditer(data))
+
+
+def let_go(*lists: list[Any]) -> None:
+    """Empty lists, a few at a time."""
+    for many in lists:
+        while many:
+            del many[-_BIT:]

@@ -81,6 +81,14 @@ def fitted(asked: Asked, answer: Sequence[Finding], source: str) -> Iterator[tup
             yield Finding(run.part, at.start, at.end, seen.data_class, seen.by, sure, state, source, at.form), inner
 
 
+def take_in(work: Work, asked: Asked, answer: Sequence[Finding]) -> None:
+    """Add the classifiers' findings to a message's; of one in an encoded run, the text that was seen inside as well."""
+    for finding, inner in fitted(asked, answer, work.source):
+        if inner:
+            work.inner[len(work.findings)] = inner
+        work.findings.append(finding)
+
+
 @dataclass(frozen=True, slots=True)
 class Recalled:
     """What the session and the source know of a message's parts."""

@@ -7,10 +7,10 @@ one subject; the transform step is in `delivery`, what is told of a message in `
 
 import copy
 import hashlib
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import batched
+from itertools import batched, chain
 from typing import Any, Protocol
 
 from dlp.core.edit import Edit
@@ -193,7 +193,7 @@ class Engine:
             work = Work(call, message, self._event(), started, past)
             if over is not None:
                 work.counts["over the limit"] += 1
-            return (yield from self._judge(work))
+            return (yield from self._judge_and_let_go(work))
         except Exception as error:  # noqa: BLE001 - INVARIANT: any error refuses its message; nothing may pass by raising
             return self._fail(call, message, error)
 
@@ -288,6 +288,12 @@ class Engine:
 
     # --- the steps ----------------------------------------------------------------------------------------------------
 
+    def _judge_and_let_go(self, work: Work) -> Run:
+        outcome = yield from self._judge(work)
+        if len(work.findings) > MANY:
+            yield Apart(work.let_go, work.message)
+        return outcome
+
     def _judge(self, work: Work) -> Run:
         yield from self._read(work)
         self._resolve(work)
@@ -373,21 +379,30 @@ class Engine:
         asked = (yield from self._apart(work, look)) if large else look()
         if asked is None:
             return
-        found = yield from self._ask_classifiers(work, asked)
-        for finding, inner in found:
-            if inner:
-                work.inner[len(work.findings)] = inner
-            self._add(work, finding)
-            if len(work.findings) % _ROUND == 0:
-                yield from self._breathe(work)
+        answer = yield from self._ask_classifiers(work, asked)
+        take_in = partial(looking.take_in, work, asked, answer)
+        if len(answer) > MANY:
+            yield from self._apart(work, take_in)
+        else:
+            take_in()
         self._remember_clean(work, [block for block in blocks if id(block) in unclear])
-        recall = partial(looking.recall, work, past.apart() if large else past, exposed)
-        recalled: looking.Recalled = (yield from self._apart(work, recall)) if large else recall()
-        yield from self._take_up(work, recalled)
+        recall = partial(self._recall, work, past.apart() if large else past, exposed)
+        if large:
+            yield from self._apart(work, recall)
+        else:
+            recall()
         if self.policy.remembered and not work.outbound:
             remember = partial(looking.remember, work, self._remembered(), self.policy.remembered)
             for finding in (yield from self._apart(work, remember)) if large else remember():
                 self._add(work, finding)
+
+    def _recall(self, work: Work, past: Past, exposed: Sequence[Known]) -> None:
+        """Note what the source declares of a message's parts, and what the session knows of them."""
+        recalled = looking.recall(work, past, exposed)
+        for finding in recalled.fields:
+            if past.vault.of_token(work.parts[finding.part].text) is None:  # a token says what it is itself
+                self._add(work, replace(finding, source=work.source))
+        self._recognise(work, chain(recalled.sightings, work.cut))
         work.bracketed = recalled.bracketed
         work.opaque = recalled.unreadable
         work.facts["opaque"] = recalled.opaque
@@ -398,19 +413,6 @@ class Engine:
         self._check_open(work.call)
         work.past.refresh()  # the session may have read on meanwhile: what it carries now is what counts
         return answer
-
-    def _take_up(self, work: Work, recalled: looking.Recalled) -> Generator[Wait, Any]:
-        """Add what the source declares and what the session knows."""
-        own = work.source
-        for count, finding in enumerate(recalled.fields, 1):
-            if work.past.vault.of_token(work.parts[finding.part].text) is None:  # a token says what it is itself
-                self._add(work, replace(finding, source=own))
-            if count % _ROUND == 0:
-                yield from self._breathe(work)
-        for some in batched((*recalled.sightings, *work.cut), _ROUND, strict=False):
-            self._recognise(work, some)
-            if len(some) == _ROUND:
-                yield from self._breathe(work)
 
     def _breathe(self, work: Work) -> Generator[Wait, Any]:
         """Let others go on, who had to wait for a piece of this message's work."""
@@ -464,12 +466,13 @@ class Engine:
 
     def _remember_clean(self, work: Work, blocks: Sequence[Block]) -> None:
         """Let the classifier know which blocks that may come again it has looked at in vain."""
-        seen = {id(work.parts[finding.part]) for finding in work.findings}
-        for block in blocks:
-            if block.key is not None and not any(id(part) in seen for part in block.parts):
+        again = [block for block in blocks if block.key is not None]
+        seen = {id(work.parts[finding.part]) for finding in work.findings} if again else set[int]()
+        for block in again:
+            if not any(id(part) in seen for part in block.parts):
                 self.classifier.remember_clean(block)
 
-    def _recognise(self, work: Work, sightings: Sequence[Sighting]) -> None:
+    def _recognise(self, work: Work, sightings: Iterable[Sighting]) -> None:
         """Add what the session knows: its own tokens, and values it has hidden or let in before."""
         own = work.source
         for seen in sightings:
@@ -486,13 +489,10 @@ class Engine:
                 if finding.source != own and seen.known is not None:
                     self._add(work, finding, seen.known)
 
-    def _ask_classifiers(self, work: Work, asked: looking.Asked) -> Generator[Wait, Any, Iterator[tuple[Finding, str]]]:
-        """Have the classifiers look at these parts and at what encoded runs decode to.
-
-        Spans fit the parts; with a finding in an encoded run comes the text that was seen inside.
-        """
+    def _ask_classifiers(self, work: Work, asked: looking.Asked) -> Generator[Wait, Any, Sequence[Finding]]:
+        """Have the classifiers look at these parts and at what encoded runs decode to."""
         if not asked.texts:
-            return iter(())
+            return ()
         if self.classifier.needs_model or asked.size > INLINE_BYTES:
             answer = yield Classify(asked.texts)
             if answer is None:
@@ -501,7 +501,8 @@ class Engine:
             work.past.refresh()  # the session may have read on meanwhile: what it carries now is what counts
         else:
             answer = self.classifier.classify(asked.texts)
-        return looking.fitted(asked, answer, work.source)
+        found: Sequence[Finding] = answer
+        return found
 
     @staticmethod
     def _add(work: Work, finding: Finding, known: Known | None = None) -> None:

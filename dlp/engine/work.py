@@ -13,6 +13,7 @@ from dlp.core.message import Direction, Fact, Kind, Message, Part
 from dlp.core.policy import Flow, Route, Ruling
 from dlp.core.ports import LabelNote
 from dlp.engine import combining, tracing
+from dlp.engine.gently import let_go
 from dlp.engine.past import Past
 from dlp.engine.sessions import SessionInfo
 from dlp.engine.vault import Known
@@ -168,6 +169,14 @@ class Work:
             part = self.parts[finding.part]
             found.setdefault(part.path, []).append(part.text[finding.start : finding.end])
         return found
+
+    def let_go(self) -> None:
+        """Free what was found in a message that is done with."""
+        flows = [] if self.sorted is None else list(self.sorted.flows)
+        self.sorted = None
+        self.flows.clear()  # they are those as well
+        self.rulings, self.known, self.inner = {}, {}, {}
+        let_go(flows, self.findings, self.cut, self.runs)
 
     @cached_property
     def outbound(self) -> bool:
