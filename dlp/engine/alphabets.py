@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 
 from dlp.engine.compression import MAGIC
+from dlp.engine.gently import BEHIND_LETTER, is_in, matches
 from dlp.engine.spoken import is_spoken, may_be_spoken, spoken
 from dlp.engine.stretches import LARGE, Unusual, stretches, within
 
@@ -70,6 +71,8 @@ _CODES = re.compile(
 )
 
 _CALLED = re.compile(r"(?i:chr|char|code)\w{0,12}\(\s*\d|U\+[0-9A-Fa-f]{4}|\\[0-9a-fA-F]{2,6}\s|begin [0-7]{3} ")
+_BESIDE_CALLS, _BESIDE_WORDS = re.compile(r"(?<=[\",:=./)\]}>;-])"), re.compile("(?<=[^A-Za-z0-9])")
+"""Places at which no such call, and no word with figures for letters, goes on."""
 _POINTS = re.compile(r"(?:U\+|\\)([0-9A-Fa-f]{2,6})")
 
 _CALLS = ("(", "U+", "\\", "begin ")
@@ -120,10 +123,10 @@ def _odd(text: str, its_runs: Collection[bytes] | None = None) -> bool:
         (runs and _holds_odd_run(RUNS.within(data) if its_runs is None else its_runs))
         or (not data.islower() and any(map(_is_odd_token, set(stretches(data, _ONLY_SIGNS, _SHORTEST + 1)))))
         or (_OF_CODES in data.translate(_IN_CODES, _CODE_BYTES) and _holds_codes(text))
-        or (any(sign in text for sign in _CALLS) and _CALLED.search(text) is not None)
+        or (any(sign in text for sign in _CALLS) and is_in(_CALLED, text, _BESIDE_CALLS))
         or (groups and any(map(_is_odd_group, _groups_of(data))))
-        or (_OF_DIGITS in data.translate(_IN_DIGITS) and _DIGITS_APART.search(text) is not None)
-        or (text.count(".") + text.count("-") >= _SHORTEST and _MORSE.search(text) is not None)
+        or (_OF_DIGITS in data.translate(_IN_DIGITS) and is_in(_DIGITS_APART, text, BEHIND_LETTER))
+        or (text.count(".") + text.count("-") >= _SHORTEST and is_in(_MORSE, text, BEHIND_LETTER))
         or (may_be_spoken(data) and is_spoken(text))
     )
 
@@ -133,7 +136,7 @@ def _holds_odd_run(runs: Iterable[bytes]) -> bool:
 
 
 def _holds_codes(text: str) -> bool:
-    return _MAY_BE_CODES.search(text) is not None and _CODES.search(text) is not None  # the first rules out most
+    return is_in(_MAY_BE_CODES, text, BEHIND_LETTER) and is_in(_CODES, text, BEHIND_LETTER)  # the first rules out most
 
 
 _odd_before = functools.lru_cache(maxsize=4096)(_odd)
@@ -266,11 +269,11 @@ def readings(text: str) -> Iterator[Reading]:
     yield from _grouped(text)
     yield from _codes(text)
     yield from _signs(text)
-    if _CALLED.search(text):
+    if is_in(_CALLED, text, _BESIDE_CALLS):
         yield from ((0, len(text), name, said.encode("utf-8", "replace")) for name, said in _called(text))
     if may_be_spoken(text.encode("utf-8", "replace")):
         yield from ((start, end, "spoken", said.encode("utf-8", "replace")) for start, end, said in spoken(text))
-    if _LEET_WORD.search(text):
+    if is_in(_LEET_WORD, text, _BESIDE_WORDS):
         yield from _leet(text)
 
 
@@ -393,7 +396,7 @@ def _mixed(group: str) -> bool:
 
 def _codes(text: str) -> Iterator[Reading]:
     """Give what characters written as numbers say: in hex, decimal, binary or octal."""
-    for match in _CODES.finditer(text):
+    for match in matches(_CODES, text, BEHIND_LETTER):
         kind = match.lastgroup or ""
         start, end = match.span()
         written = match.group()
@@ -415,10 +418,10 @@ def _codes(text: str) -> Iterator[Reading]:
 
 def _signs(text: str) -> Iterator[Reading]:
     """Give what Morse code and hex digit by digit say."""
-    for match in _MORSE.finditer(text):
+    for match in matches(_MORSE, text, BEHIND_LETTER):
         letters = [_MORSE_LETTERS.get(sign, "") for sign in re.split(r"[ /|]+", match.group())]
         yield *match.span(), "morse", "".join(letters).encode()
-    for match in _DIGITS_APART.finditer(text):
+    for match in matches(_DIGITS_APART, text, BEHIND_LETTER):
         digits = re.sub(r"\s", "", match.group())
         yield *match.span(), "hex+groups", bytes.fromhex(digits[: len(digits) // 2 * 2])
 

@@ -5,6 +5,8 @@ import functools
 import re
 from collections.abc import Iterator
 
+from dlp.engine.gently import BEHIND_LETTER, matches
+
 # Each begins with one digit rather than with several: only then does the engine skip to the next digit by itself.
 _CLUSTER = re.compile(r"\d(?<!\d\d)\d*+(?:(?:[.,'’_\u00a0\u202f ]\d+)+|(?= ?[kmtKMT]))")
 _NUMBER = re.compile(
@@ -61,9 +63,9 @@ type Fact = tuple[int, int, str]
 
 def numbers_in(text: str) -> Iterator[Fact]:
     """Give the numbers of a text that are more than digits: with groups, decimals or a unit; `85k` is `85000`."""
-    for power in _POWER.finditer(text):
+    for power in matches(_POWER, text, BEHIND_LETTER):
         yield *power.span(), f"{float(power.group()):f}".rstrip("0").rstrip(".")
-    for cluster in _CLUSTER.finditer(text):
+    for cluster in matches(_CLUSTER, text, BEHIND_LETTER):
         start, end = cluster.span()
         before = text[start - 1 : start]
         if end - start > _LONGEST or before.isalnum() or before == "_":
@@ -125,7 +127,7 @@ def number_of(value: str) -> tuple[str, ...]:
 
 def dates_in(text: str) -> Iterator[Fact]:
     """Give the dates of a text as `1985-03-12`, or `85-03-12`; one that can be read in two ways is given twice."""
-    for match in _NUMERIC.finditer(text):
+    for match in matches(_NUMERIC, text, BEHIND_LETTER):
         for year, month, day in _readings(match):
             date = _date(year, month, day)
             if date:

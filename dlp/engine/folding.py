@@ -6,6 +6,7 @@ Two ways of writing the same value fold to the same letters and digits; one look
 
 import re
 import unicodedata
+from array import array
 from collections.abc import Sequence
 
 import numpy as np
@@ -65,6 +66,9 @@ _INVISIBLE = re.compile(
 )
 
 
+_AT_ONCE = 1 << 16  # characters of a text whose places are told at once
+
+
 def skeleton(text: str) -> str:
     """Return the letters and digits of a text: without case, width, accents, separators and look-alikes."""
     if text.isascii():
@@ -82,8 +86,15 @@ def rot13(folded: str) -> str:
 def places(text: str) -> Sequence[int]:
     """Return, for each character of `skeleton(text)`, which character of the text it comes from."""
     if text.isascii():
-        found: list[int] = np.flatnonzero(_IS_KEPT[np.frombuffer(text.encode(), dtype=np.uint8)]).tolist()
-        return found
+        data = text.encode()
+        if len(data) > _AT_ONCE:  # in pieces, and four bytes for each: nobody is held up, and less memory taken
+            found = array("I")
+            for start in range(0, len(data), _AT_ONCE):
+                kept = np.flatnonzero(_IS_KEPT[np.frombuffer(data[start : start + _AT_ONCE], dtype=np.uint8)])
+                found.frombytes((kept + start).astype(np.uint32).tobytes())
+            return found
+        few: list[int] = np.flatnonzero(_IS_KEPT[np.frombuffer(data, dtype=np.uint8)]).tolist()
+        return few
     return [at for at, character in enumerate(text) for _ in _TABLE[ord(character)]]
 
 

@@ -15,21 +15,35 @@ _CUT = re.compile(r"(?<=\")|(?<=[^\w\s+/=,;:.$%*-])(?=\s)|(?<=\s)(?=[^\w\s+/=,;:
 groups or lines is written with."""
 
 
-def matches(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+BEHIND_LETTER = re.compile("(?<=[g-wyzG-WYZ])")
+"""A place behind a letter that no number is written with, in whatever base up to sixteen."""
+
+
+def matches(pattern: re.Pattern[str], text: str, cut: re.Pattern[str] = _CUT) -> Iterator[re.Match[str]]:
     """Give what `pattern.finditer(text)` gives, of a text cut where no match can lie across.
 
-    INVARIANT: the pattern matches no text with a quotation mark in it, nor with a space and such a sign beside that,
+    INVARIANT: no match of the pattern, nor what it looks at behind one, goes on at a place that `cut` matches; for the
+    usual cut: the pattern matches no text with a quotation mark in it, nor with a space and such a sign beside that,
     and looks no further around a match than one code point. A text without such places is one piece.
     """
+    return pattern.finditer(text) if len(text) <= _AT_ONCE else _in_pieces(pattern, text, cut)
+
+
+def _in_pieces(pattern: re.Pattern[str], text: str, cut: re.Pattern[str]) -> Iterator[re.Match[str]]:
     start, size = 0, len(text)
     while start < size:
         stop = start + _AT_ONCE
-        cut = None
-        while cut is None and stop < size:
-            cut = _CUT.search(text, stop, stop + _AT_ONCE)
-            stop = stop + _AT_ONCE if cut is None else cut.start()
+        place = None
+        while place is None and stop < size:
+            place = cut.search(text, stop, stop + _AT_ONCE)
+            stop = stop + _AT_ONCE if place is None else place.start()
         yield from pattern.finditer(text, start, min(stop, size))
         start = stop
+
+
+def is_in(pattern: re.Pattern[str], text: str, cut: re.Pattern[str] = _CUT) -> bool:
+    """Return whether a pattern matches somewhere in a text, cut likewise."""
+    return next(matches(pattern, text, cut), None) is not None
 
 
 def occurs(pattern: re.Pattern[bytes], data: bytes, longest: int = _OVER) -> bool:

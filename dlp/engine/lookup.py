@@ -31,6 +31,7 @@ from dlp.engine.fingerprints import (
 )
 from dlp.engine.folding import places, rot13, skeleton, spaced
 from dlp.engine.forms import ANYWHERE, CUED, OVERLAP, PART, SHORTEST, Form, forms
+from dlp.engine.gently import matches
 from dlp.engine.matching import COMMON, Index, fold, stands_alone, whole_only
 from dlp.engine.stretches import LARGE, Among, within, words
 from dlp.engine.vault import Known
@@ -60,6 +61,7 @@ _CUE = re.compile(
 _EDGES = ("", _SEPARATOR, '"')
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _SINGLES = re.compile(r"(?<![^ ])[^ ](?: +[^ ](?![^ ])){3,6}(?! +[^ ](?![^ ]))")
+_BEHIND_WORD = re.compile("(?<=[^ ][^ ])(?= )")
 _TOGETHER = 0x5AA5_96C3_5AA5_96C3  # makes the fingerprint of what only several texts make together another one
 _NO_SPACES = within(bytes(range(256)).replace(b" ", b""))
 _A_BYTE, _FIRST, _ZERO = np.uint64(8), np.uint64(0xFF), np.uint64(ord("0"))
@@ -423,7 +425,7 @@ class Lookup:
         """Give the short forms that stand in a line character by character, and whose they are."""
         if not any(len(word) == 1 for word in words) or _singles(line) < SHORTEST:
             return
-        for match in _SINGLES.finditer(line):
+        for match in matches(_SINGLES, line, _BEHIND_WORD):
             word = match.group().replace(" ", "")
             for _, owners in self._known_words([word], self._short):
                 yield match.start(), match.end(), word, owners

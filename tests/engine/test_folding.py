@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dlp.engine import folding
 from dlp.engine.folding import places, rot13, skeleton, spaced, visible
 
 SAME = {
@@ -27,6 +28,13 @@ def test_every_folded_character_comes_from_a_place_in_the_text(text: str):
     folded, at = skeleton(text), places(text)
     assert len(folded) == len(at)
     assert all(letter in skeleton(text[place]) for letter, place in zip(folded, at, strict=True))
+
+
+def test_of_a_long_text_it_is_told_likewise_where_each_character_comes_from(monkeypatch: pytest.MonkeyPatch):
+    text = "order 12: Ada L., +1 415-220-0000\n" * 9
+    at_once = list(places(text))
+    monkeypatch.setattr(folding, "_AT_ONCE", 7)
+    assert list(places(text)) == at_once
 
 
 @given(st.text(max_size=60))

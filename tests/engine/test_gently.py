@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from dlp.engine import gently, sealed
+from dlp.engine import alphabets, facts, gently, lookup, sealed
 
 KINDS = [
     kind
@@ -41,6 +41,36 @@ def test_what_is_found_in_pieces_is_what_is_found_at_once(kind: re.Pattern[str],
         text = written(random.Random(number))  # noqa: S311 - the same texts in every run
         expected = [match.span() for match in kind.finditer(text)]
         assert [match.span() for match in gently.matches(kind, text)] == expected
+
+
+CUT = [
+    *((kind, gently.BEHIND_LETTER) for kind in (alphabets._CODES, alphabets._MAY_BE_CODES, alphabets._MORSE)),
+    *((kind, gently.BEHIND_LETTER) for kind in (alphabets._DIGITS_APART, facts._POWER, facts._CLUSTER, facts._NUMERIC)),
+    (alphabets._CALLED, alphabets._BESIDE_CALLS),
+    (alphabets._LEET_WORD, alphabets._BESIDE_WORDS),
+    (lookup._SINGLES, lookup._BEHIND_WORD),
+]
+WORDS = (
+    *("order ", "k t m", "zone, ", "1.5e-7", "12 ", "85k 3 m ", "3f 2a 4b 5c 6d ", "9 a b 4 5 6 7 8 9 1 "),
+    *("2026-03-14", ".- -... -.-. -.. . ", "01010101 01010101 ", "\\x41\\x42,", "chr(65)+chr (66) ", "U+0041 "),
+    *("begin 644 x\n", "\\41 ", "c4rl0s m0ller ", "a  b c  d e f ", " ab c d  e ", "1,234.56 ", "\n", '"', "=", "wxyz"),
+)
+
+
+@pytest.mark.parametrize(("kind", "cut"), CUT, ids=lambda each: str(each.pattern)[:20])
+def test_what_is_cut_elsewhere_is_found_likewise(
+    kind: re.Pattern[str], cut: re.Pattern[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(gently, "_AT_ONCE", 40)
+    found = 0
+    for number in range(150):
+        chance = random.Random(number)  # noqa: S311 - the same texts in every run
+        text = "".join(word * chance.choice((1, 1, 4)) for word in chance.choices(WORDS, k=chance.randint(1, 80)))
+        expected = [match.span() for match in kind.finditer(text)]
+        assert [match.span() for match in gently.matches(kind, text, cut)] == expected
+        assert gently.is_in(kind, text, cut) == bool(expected)
+        found += len(expected)
+    assert found > 50
 
 
 def test_a_long_text_is_cut_and_one_that_cannot_be_is_one_piece(monkeypatch: pytest.MonkeyPatch):
