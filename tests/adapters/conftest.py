@@ -118,7 +118,7 @@ class FakeEngine:
     def __post_init__(self) -> None:
         """Add the session, and stand-ins for what the adapter asks beside the verdict."""
         self.info = SessionInfo(SESSION, "bot", "", 0.0)
-        self.policy = SimpleNamespace(sources=())
+        self.policy = SimpleNamespace(sources=(), sinks=(), standings={})
         others = {OTHER: SessionInfo(OTHER, "bot", "", 0.0)}
 
         def authenticate(name: str, secret: str) -> SessionInfo | None:
