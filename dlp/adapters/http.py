@@ -19,7 +19,7 @@ from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.mode_specs import ProxyMode
 from mitmproxy.proxy.server import ConnectionIO, LiveConnectionHandler
 
-from dlp.adapters import own_host
+from dlp.adapters import bulk, own_host
 from dlp.adapters.aside import Aside
 from dlp.adapters.fail_closed import FailClosed, logger, place
 from dlp.adapters.http_exchange import Await, AwaitCompleted, Side
@@ -85,7 +85,7 @@ class HttpProxy:
             handler = ClientConnection(reader, writer, self._options, self, self._hooks, bound)
             await handler.handle_client()
 
-        server = await asyncio.start_server(accept, host, port, backlog=1024)
+        server = await bulk.listen(accept, host, port, 1024)
         self._servers.append(server)
         name = server.sockets[0].getsockname()
         return str(name[0]), int(name[1])
@@ -216,7 +216,7 @@ class ClientConnection(LiveConnectionHandler):
         self._judged = asyncio.Event()  # no message of a stream is waited for
         self._judged.set()
         self._behind: list[Await] = []  # those that are waited for
-        self._side = Side(proxy, bound, {})
+        self._side = Side(proxy, bound, {}, self._expect)
         self.layer = HttpSide(self.layer.context, self._side, None)
 
     async def handle_client(self) -> None:
@@ -368,12 +368,17 @@ class ClientConnection(LiveConnectionHandler):
             await self.server_event(events.OpenConnectionCompleted(command, None))
             await self.handle_connection(connection)
 
+    def _expect(self, connection: Connection, size: int) -> None:
+        io = self.transports.get(connection)
+        if io is not None and isinstance(io.reader, bulk.Reader):
+            io.reader.expected = size
+
     async def _dial(self, pinned: Pinned) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         error: OSError = OSError("no address")
         for host, port in pinned.addresses:
             try:
                 async with asyncio.timeout(self._proxy.limits.connect):
-                    return await asyncio.open_connection(host, port)
+                    return await bulk.connect(host, port)
             except OSError as failure:  # TimeoutError is one
                 error = failure
         raise error

@@ -132,11 +132,13 @@ class Side:
     """One client connection: whom it belongs to and where its upstream connections may go.
 
     `bound` is the session of a listener that belongs to one. `pins` are the only addresses that are ever connected to.
+    `expect` says of a connection that so many bytes which are to come from it, at most, are the inside of a body.
     """
 
     shell: Shell
     bound: SessionInfo | None
     pins: dict[tuple[str, int], Pinned]
+    expect: Callable[[Connection, int], None]
     multiplexed: WeakKeyDictionary[Connection, BufferedH2Connection] = field(default_factory=WeakKeyDictionary)
 
     def pending(self, reading: Connection | None) -> int:
@@ -751,6 +753,7 @@ class Exchange(Layer):
             target, data.headers.fields = heading.write(outcome.edits)
             data.path = target.encode("latin-1")
         self._out = half
+        self._expect_body(half, self.context.client)
         self._unsent = half.way is Way.WINDOWS  # its head waits for the verdict on its first piece
         if not self._unsent:
             yield from self._send_head()
@@ -789,9 +792,16 @@ class Exchange(Layer):
             _, data.headers.fields = heading.write(outcome.edits)
         self._frame(half)
         self._in = half
+        if self._server is not None:
+            self._expect_body(half, self._server)
         call.within = call.within or Within()
         self.stage = Stage.STREAM
         yield SendHttp(ResponseHeaders(self.stream_id, response, end_stream=False), self.context.client)
+
+    def _expect_body(self, half: Half, connection: Connection) -> None:
+        """Have a large body read in large bits: not from HTTP/2, in which it comes among other frames."""
+        if half.way is Way.WINDOWS and self._head.length is not None and connection.alpn != b"h2":
+            self._side.expect(connection, self._head.length)
 
     def _frame(self, half: Half) -> None:
         """Say in the response's head how its body is framed: its length is not known where messages may change."""
