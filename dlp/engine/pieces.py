@@ -7,13 +7,16 @@ it forgets on a restart, and pieces sent in another order, or with other short t
 
 import re
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from heapq import merge
+from itertools import batched, pairwise
+from operator import itemgetter
 
 from dlp.core.message import Kind, Part
 from dlp.engine.encodings import decodings
 from dlp.engine.folding import skeleton
+from dlp.engine.gently import let_go
 from dlp.engine.lookup import Lookup
 from dlp.engine.traits import ENCODED, traits
 from dlp.engine.vault import Known
@@ -24,6 +27,8 @@ _TAIL = 96  # pieces, and characters, of which the ends are kept
 _STREAMS = 48  # places of one message that are looked at in the light of what was sent there before
 _LINES = 200
 _EVERYWHERE = ""
+_MANY, _OVERLAP = 4096, 512
+"""From how many parts on a message is looked at window by window, and how many pieces two windows share."""
 _MANY_STEPS = 4  # numbers that are equally far apart: no value falls into so many by chance
 
 type Piece = tuple[int, str]
@@ -36,9 +41,28 @@ class Sent:
 
     tails: OrderedDict[str, list[str]] = field(default_factory=OrderedDict, repr=False)
 
-    def take(self, parts: Sequence[tuple[int, Part]]) -> None:
+    def take(self, parts: Sequence[Part]) -> None:
         """Remember the short texts of a message that goes out. What a place says again and again is no piece."""
-        for _, path, folded in _changed(parts, self):
+        self.add(self.last(parts))
+
+    def last(self, parts: Sequence[Part]) -> list[tuple[str, str]]:
+        """Return the pieces of a message, each with its place, that will still be remembered after its last one."""
+        found: list[tuple[str, str]] = []
+        of_place: dict[str, int] = {}
+        for part in reversed(parts):
+            path = part.path
+            many = of_place.get(path, 0 if len(of_place) < _PLACES else _TAIL) >= _TAIL
+            if many and len(found) >= _TAIL:  # forgotten by then, at its place and over all
+                continue
+            if folded := _changed(part, self):
+                found.append((path, folded))
+                of_place[path] = of_place.get(path, 0) + 1
+        found.reverse()
+        return found
+
+    def add(self, pieces: Iterable[tuple[str, str]]) -> None:
+        """Remember these pieces, each with its place."""
+        for path, folded in pieces:
             for place in (path, _EVERYWHERE):
                 tail = self.tails.pop(place, [])
                 tail.append(folded)
@@ -55,16 +79,39 @@ def cut(parts: Sequence[tuple[int, Part]], sent: Sent, lookup: Lookup) -> Iterat
     With each comes the number of the part that completes it.
     """
     seen: set[tuple[int, int]] = set()
-    streams = list({tuple(stream): None for stream in _streams(parts, sent)})
-    cuts = lookup.cuts([[text for _, text in stream] for stream in streams], [_new(stream) for stream in streams])
-    for stream, found in zip(streams, cuts, strict=True):
-        for first, last, known in found:
-            number = max(stream[first][0], stream[last][0])
-            if number < 0 or (number, id(known)) in seen:
-                continue
-            if not _counts([text for _, text in stream[first : last + 1]]):
-                seen.add((number, id(known)))
-                yield number, known
+    streams = _streams(parts, sent)
+    some: Iterable[Sequence[Sequence[Piece]]]
+    if len(parts) <= _MANY:  # one look at all of them, each once
+        some = [list({tuple(stream): None for stream in streams})]
+    else:
+        some = _one_by_one(streams)
+    for together in some:
+        cuts = lookup.cuts([[text for _, text in stream] for stream in together], [_new(stream) for stream in together])
+        for stream, found in zip(together, cuts, strict=True):
+            for first, last, known in found:
+                number = max(stream[first][0], stream[last][0])
+                if number < 0 or (number, id(known)) in seen:
+                    continue
+                if not _counts([text for _, text in stream[first : last + 1]]):
+                    seen.add((number, id(known)))
+                    yield number, known
+
+
+def _one_by_one(streams: Iterable[list[Piece]]) -> Iterator[list[Sequence[Piece]]]:
+    for stream in streams:
+        yield from ([window] for window in _windows(stream))
+        let_go(stream)
+
+
+def _windows(stream: Sequence[Piece]) -> Iterator[Sequence[Piece]]:
+    """Cut a long stream where one call over all of it would hold everybody up, each window as long as the others.
+
+    They overlap by so much that of a value that lies across an end, one of them holds all, or half and more.
+    """
+    places = [at for at, (_, text) in enumerate(stream) if text]
+    for start in range(0, len(places) - min(_OVERLAP, len(places) - 1), _MANY - _OVERLAP) if places else ():
+        some = places[max(0, min(start, len(places) - _MANY)) : start + _MANY]
+        yield stream[some[0] : some[-1] + 1]
 
 
 def _new(stream: Sequence[Piece]) -> tuple[int, int]:
@@ -90,9 +137,12 @@ def _streams(parts: Sequence[tuple[int, Part]], sent: Sent) -> Iterator[list[Pie
         if not part.path.startswith(_FRAMING) and (folded := _piece(part))
     ]
     yield from (stream for stream in _within(parts, values) if len(stream) > 1)
-    changed = _changed(parts, sent)
+    let_go(values)
     everywhere = sent.tails.get(_EVERYWHERE)
-    if everywhere and changed:
+    if not everywhere:
+        return
+    changed = [(number, part.path, folded) for number, part in parts if (folded := _changed(part, sent))]
+    if changed:
         yield [(-1, text) for text in everywhere] + [(number, text) for number, _, text in changed]
         yield [(number, text) for number, _, text in changed] + [(-1, text) for text in reversed(everywhere)]
     for number, path, text in changed[:_STREAMS]:
@@ -104,12 +154,11 @@ def _streams(parts: Sequence[tuple[int, Part]], sent: Sent) -> Iterator[list[Pie
 def _within(parts: Sequence[tuple[int, Part]], values: Sequence[tuple[int, str, str]]) -> Iterator[list[Piece]]:
     """Give the orders within one message: as it stands, by place, by field, keys alone, last words, decoded."""
     yield [(number, folded) for number, _, folded in values]
-    body = [(number, part) for number, part in parts if part.path.startswith("/")]
-    keys = [(number, skeleton(part.text)) for number, part in body if part.kind is Kind.KEY]
+    keys = [(number, skeleton(part.text)) for number, part in _body(parts) if part.kind is Kind.KEY]
     if keys:
         yield keys
-        yield [(number, skeleton(part.text)) for number, part in body if len(part.text) <= _PIECE_TO]
-    by_path = sorted(values, key=lambda piece: piece[1])
+        yield [(number, skeleton(part.text)) for number, part in _body(parts) if len(part.text) <= _PIECE_TO]
+    by_path = _sorted(values)
     if by_path != values:
         yield [(number, folded) for number, _, folded in by_path]
     by_field: dict[str, list[Piece]] = {}
@@ -118,7 +167,7 @@ def _within(parts: Sequence[tuple[int, Part]], values: Sequence[tuple[int, str, 
     if len(by_field) > 1:
         yield from by_field.values()
     yield [(number, folded) for number, part in parts if (folded := _last_word(part))]
-    for number, part in body:
+    for number, part in _body(parts):
         lines = part.text.splitlines() if "\n" in part.text else ()
         if 1 < len(lines) <= _LINES:
             yield [(number, skeleton(_BETWEEN.split(line.strip())[-1])) for line in lines]
@@ -126,6 +175,17 @@ def _within(parts: Sequence[tuple[int, Part]], values: Sequence[tuple[int, str, 
     short = [(number, part.text) for number, part in parts if part.kind is not Kind.KEY and len(part.text) <= _PIECE_TO]
     if any(traits(text) & ENCODED for _, text in short):
         yield [(number, skeleton(_decoded(text))) for number, text in short]
+    let_go(short)
+
+
+def _body(parts: Iterable[tuple[int, Part]]) -> Iterator[tuple[int, Part]]:
+    return ((number, part) for number, part in parts if part.path.startswith("/"))
+
+
+def _sorted(values: Sequence[tuple[int, str, str]]) -> Sequence[tuple[int, str, str]]:
+    """Sort pieces by their paths; many of them some at a time, since sorting all at once would hold everybody up."""
+    path = itemgetter(1)
+    return list(merge(*(sorted(some, key=path) for some in batched(values, _MANY, strict=False)), key=path))
 
 
 def _decoded(text: str) -> str:
@@ -153,15 +213,13 @@ def _last_word(part: Part) -> str:
 _BETWEEN = re.compile(r"[\s:=,;]+")
 
 
-def _changed(parts: Sequence[tuple[int, Part]], sent: Sent) -> list[tuple[int, str, str]]:
-    """Return the pieces of a message that are not what was last sent at their place."""
-    found = []
-    for number, part in parts:
-        folded = _piece(part)
-        tail = sent.tails.get(part.path)
-        if folded and not part.path.startswith(_FRAMING) and (tail is None or tail[-1] != folded or len(folded) == 1):
-            found.append((number, part.path, folded))
-    return found
+def _changed(part: Part, sent: Sent) -> str:
+    """Return the piece that a part is, folded, unless it is what was last sent at its place."""
+    folded = _piece(part)
+    if not folded or part.path.startswith(_FRAMING):
+        return ""
+    tail = sent.tails.get(part.path)
+    return folded if tail is None or tail[-1] != folded or len(folded) == 1 else ""
 
 
 _FRAMING = ("header/user-agent", "header/accept", "header/content-", "header/connection", "header/host", "host/")

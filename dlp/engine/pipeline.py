@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import batched, chain
+from itertools import chain
 from typing import Any, Protocol
 
 from dlp.core.edit import Edit
@@ -49,7 +49,7 @@ from dlp.engine.remembered import Remembered
 from dlp.engine.sessions import Sessions
 from dlp.engine.tracing import BY_TOKEN, Sighting
 from dlp.engine.vault import Known
-from dlp.engine.work import Call, Sorted, Within, Work
+from dlp.engine.work import Call, Numbered, Sorted, Within, Work
 from dlp.hooks.host import Host
 
 _MAX_PASTS = 1024
@@ -59,8 +59,8 @@ INLINE_BYTES = 8 * 1024
 """Up to here, in characters of all texts, the classifiers are asked in the loop itself."""
 MANY = 256
 """Beyond so many findings, what is pure is done apart from the loop."""
-_ROUND = 512
-"""How many findings are gone through before others go on."""
+_MANY_PARTS = 512
+"""Beyond so many parts, what a session sends in pieces is gone through apart from the loop."""
 _MAX_SURFACE = 1024 * 1024
 """Beyond this, looking through a surface at once takes more memory than reading it and looking through its parts."""
 
@@ -439,8 +439,10 @@ class Engine:
             or not self._plain(block, past, guarded=guarded)
             or tracing.shows(block, exposed)
         ]
-        if work.outbound:
-            work.cut = tracing.cut(message, past)
+        if work.outbound and past.index:  # most sessions know no value, and most messages are never taken apart
+            parts = Numbered()
+            parts.add(0, message.parts)
+            work.cut = tracing.cut(parts, past)
         if not (unclear or telling or work.cut):
             return None
         to_classify = looking.look_at(work, unclear, telling)
@@ -705,10 +707,11 @@ class Engine:
     def _note_sent(self, work: Work) -> Generator[Wait, Any]:
         """Remember what a session sends in pieces, once it knows values that could be cut so."""
         if work.outbound and work.past.index:
-            for some in batched(enumerate(work.message.parts), _ROUND, strict=False):
-                work.past.sent.take(some)
-                if len(some) == _ROUND:
-                    yield from self._breathe(work)
+            parts, sent = work.message.parts, work.past.sent
+            if len(parts) > _MANY_PARTS:
+                sent.add((yield from self._apart(work, partial(sent.last, parts))))
+            else:
+                sent.take(parts)
 
     # --- what is recorded, and what the sandbox is told ---------------------------------------------------------------
 

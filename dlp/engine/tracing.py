@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from dlp.core.finding import Finding
 from dlp.core.label import DERIVED, OPAQUE, RAW, TOKENISED, DataClass, Label, State, Tracking
-from dlp.core.message import Block, Kind, Message, Part
+from dlp.core.message import Block, Kind, Part
 from dlp.core.policy import Flow, Policy, Route
 from dlp.core.token import escapes, unescaped
 from dlp.engine import alphabets, pieces
@@ -298,16 +298,18 @@ def _read_otherwise(parts: Sequence[tuple[int, Part]], runs: Iterable[Encoded]) 
             yield _Otherwise(number, place, f"{view.form}+{outer.form}", whole)
 
 
-def cut(message: Message, past: Past) -> list[Sighting]:
-    """Return the values that several short texts make, of this message or of it and those that were sent before."""
+def cut(parts: Sequence[tuple[int, Part]], past: Past) -> list[Sighting]:
+    """Return the values that several short texts make, of a message or of it and those that were sent before.
+
+    `parts` are all of the message's, with their numbers.
+    """
     index = past.index
     if not index:
         return []
-    parts = message.parts
     return [
         sighting
-        for number, known in pieces.cut(list(enumerate(parts)), past.sent, index)
-        for sighting in _labelled(number, 0, len(parts[number].text), known, RAW, CUT)
+        for number, known in pieces.cut(parts, past.sent, index)
+        for sighting in _labelled(number, 0, len(parts[number][1].text), known, RAW, CUT)
     ]
 
 
