@@ -80,12 +80,8 @@ def cut(parts: Sequence[tuple[int, Part]], sent: Sent, lookup: Lookup) -> Iterat
     """
     seen: set[tuple[int, int]] = set()
     streams = _streams(parts, sent)
-    some: Iterable[Sequence[Sequence[Piece]]]
-    if len(parts) <= _MANY:  # one look at all of them, each once
-        some = [list({tuple(stream): None for stream in streams})]
-    else:
-        some = _one_by_one(streams)
-    for together in some:
+    few = len(parts) <= _MANY
+    for together in _once(streams) if few else _one_by_one(streams):
         cuts = lookup.cuts([[text for _, text in stream] for stream in together], [_new(stream) for stream in together])
         for stream, found in zip(together, cuts, strict=True):
             for first, last, known in found:
@@ -97,7 +93,13 @@ def cut(parts: Sequence[tuple[int, Part]], sent: Sent, lookup: Lookup) -> Iterat
                     yield number, known
 
 
+def _once(streams: Iterable[list[Piece]]) -> Iterator[list[Sequence[Piece]]]:
+    """Give all of them together, each once: one look tells of all."""
+    yield list({tuple(stream): None for stream in streams})
+
+
 def _one_by_one(streams: Iterable[list[Piece]]) -> Iterator[list[Sequence[Piece]]]:
+    """Give them window by window, and let go of each that is done with."""
     for stream in streams:
         yield from ([window] for window in _windows(stream))
         let_go(stream)
