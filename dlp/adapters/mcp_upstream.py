@@ -87,6 +87,14 @@ class _Connection(asyncio.Protocol):
                 await self._waiter
             finally:
                 self._waiter = None
+        frame = self.ready()
+        assert frame is not None  # noqa: S101 - the loop has ended
+        return frame
+
+    def ready(self) -> Frame | None:
+        """Return what comes next of an answer, None where that is still to come."""
+        if not self._ready:
+            return None
         frame = self._ready.popleft()
         if isinstance(frame, bytes):
             self._held -= len(frame)
@@ -157,11 +165,13 @@ class Answer:
 
         """
         while self._connection is not None:
-            try:
-                async with asyncio.timeout(None if patient else self._upstream.idle):
-                    frame = await self._connection.next()
-            except TimeoutError:
-                raise UpstreamError("it fell silent") from None
+            frame = self._connection.ready()
+            if frame is None:
+                try:
+                    async with asyncio.timeout(None if patient else self._upstream.idle):
+                        frame = await self._connection.next()
+                except TimeoutError:
+                    raise UpstreamError("it fell silent") from None
             if isinstance(frame, bytes):
                 yield frame
             else:

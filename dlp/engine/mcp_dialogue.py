@@ -48,9 +48,13 @@ type Headers = Sequence[tuple[bytes, bytes]]
 
 
 class Beside(Protocol):
-    """What a transport carries beside a message of the client's: header fields that say the same, or more."""
+    """What a transport carries beside a message of the client's: header fields that say the same, or more.
+
+    `rpc` is the message, where the transport has read it.
+    """
 
     blocks: Sequence[Block]
+    rpc: Rpc | None
 
     def write(self, edits: Sequence[Edit], raw: bytes) -> Headers:
         """Return the header fields with these edits made, fit for the message as it is written now; or ParseError."""
@@ -176,7 +180,8 @@ class Dialogue:
 
     def _from_client(self, raw: bytes, beside: Beside | None = None) -> Steps:
         try:
-            rpc = read_rpc(raw)
+            known = None if beside is None else beside.rpc
+            rpc = known if known is not None and known.raw is raw else read_rpc(raw)
         except RpcError as error:
             refuse = self.record(OUTBOUND, _PROTOCOL, "Not a message of MCP", str(error))
             return (self._error(INBOUND, error.id, error.code, refuse),)

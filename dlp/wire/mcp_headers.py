@@ -35,9 +35,10 @@ class McpHeaders:
         ]
         self._mirrors: list[str | None] = []
         self.blocks: Sequence[Block] = ()
+        self.rpc = _message(raw) if self._fields else None
         if not self._fields:
             return
-        says = _says(raw)
+        self._says = says = _says(self.rpc, params=any(name.startswith(_PARAM) for name, _ in self._fields))
         parts: list[Part] = []
         for name, value in self._fields:
             text = decoded(value)
@@ -68,7 +69,8 @@ class McpHeaders:
             raise ParseError("edit: of a header field that mirrors nothing in the message")
         if not self._fields:
             return ()
-        says = _says(raw)
+        same = self.rpc is not None and raw is self.rpc.raw
+        says = self._says if same else _says(_message(raw), params=True)
         return [
             (name, value if path is None else encoded(says[_about(name)].get(path, "")))
             for (name, value), path in zip(self._fields, self._mirrors, strict=True)
@@ -103,17 +105,23 @@ def _is_word(name: bytes, text: str | None) -> bool:
     return text in {b"mcp-method": MCP_METHODS, b"mcp-protocol-version": VERSIONS}.get(name, frozenset())
 
 
-def _says(raw: bytes) -> Mapping[str, Mapping[str, str]]:
-    """Return what a message says that a field may mirror: by the field, then by where it stands."""
+def _message(raw: bytes) -> Rpc | None:
+    """Return the message that a body is, None where it is none, or more than one."""
     try:
-        rpc = read_rpc(raw)
+        return read_rpc(raw)
     except RpcError:
+        return None
+
+
+def _says(rpc: Rpc | None, *, params: bool) -> Mapping[str, Mapping[str, str]]:
+    """Return what a message says that a field may mirror: by the field, then by where it stands."""
+    if rpc is None:
         return {}
     named = rpc.body.get(_NAMED_BY.get(rpc.method, ""))
     return {
         "mcp-method": {"/method": rpc.method},
         "mcp-name": {"/name": named} if isinstance(named, str) else {},
-        "param": dict(_scalars(rpc)),
+        "param": dict(_scalars(rpc)) if params else {},
     }
 
 

@@ -11,6 +11,7 @@ from dlp.engine.mcp_dialogue import REFUSED, Common, Dialogue, Send, Steps
 from dlp.engine.pins import Pins
 from dlp.engine.pipeline import Apart, Classify
 from dlp.testing.wall import Wall
+from dlp.wire.mcp_headers import McpHeaders
 
 INBOUND, OUTBOUND = Direction.INBOUND, Direction.OUTBOUND
 POLICY = """
@@ -326,3 +327,19 @@ def test_what_fails_inside_refuses_its_message():
     assert talk.dialogue.broken(b"{", OUTBOUND) == ()
     assert one(talk.dialogue.broken(_raw(request("q", "ping")), INBOUND), OUTBOUND)["error"]["code"] == REFUSED
     assert one(talk.dialogue.broken(_raw(call(8)), OUTBOUND), INBOUND)["id"] == 8
+
+
+def test_what_a_transport_read_is_taken_for_the_message_only_if_it_is_that_very_message():
+    talk = Talk()
+    harmless, other = (
+        _raw(call(1, "post", channel="#dev")),
+        _raw(call(2, "post", channel="#general", text="jo@acme.org")),
+    )
+    beside = McpHeaders([(b"mcp-method", b"tools/call")], harmless)
+    assert beside.rpc is not None
+    (passed,) = talk.run(talk.dialogue.from_client(harmless, beside))
+    assert (passed.direction, passed.raw) == (OUTBOUND, harmless)
+    (refused,) = talk.run(talk.dialogue.from_client(other, beside))
+    assert (refused.direction, refused.about) == (INBOUND, 2)
+    (unread,) = talk.run(talk.dialogue.from_client(b"{", McpHeaders([(b"mcp-method", b"x")], b"{")))
+    assert said(unread)["error"]["code"] == -32700

@@ -39,9 +39,17 @@ def test_a_field_that_says_something_of_its_own_is_a_part_and_stays():
         headers.write([Edit(0, 0, 5, "[X_1]")], call(n=5))
 
 
+def test_fields_are_made_from_the_message_that_goes_out_whether_it_is_the_one_that_came_or_not():
+    raw = call(to="me", n=5)
+    headers = McpHeaders([(b"mcp-name", b"post"), (b"mcp-param-to", b"me")], raw)
+    for message, to in ((raw, b"me"), (bytearray(raw), b"me"), (call(to="you", n=5), b"you"), (raw, b"me")):
+        assert headers.write((), bytes(message)) == [(b"mcp-name", b"post"), (b"mcp-param-to", to)]
+    assert McpHeaders([(b"mcp-name", b"post")], b"no message").rpc is None
+
+
 def test_no_fields_are_nothing():
     headers = McpHeaders([(b"accept", b"x")], call())
-    assert (headers.blocks, headers.write((), call())) == ((), ())
+    assert (headers.blocks, headers.rpc, headers.write((), call())) == ((), None, ())
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
