@@ -74,16 +74,15 @@ class Delivery:
         upstream = work.message.endpoint.upstream
         edits = yield from self._put_back(work, upstream)
         spans = yield from _pure(work, partial(rewriting.spans_of, work.parts, work.findings, wanted))
-        replaced = [(span.part, _text(work.parts, span)) for span in spans]
-        for at, (span, (_, text)) in enumerate(zip(spans, replaced, strict=True), 1):
+        for at, span in enumerate(spans, 1):
+            text = _text(work.parts, span)
             if at % _PIECE == 0 and len(spans) > _FEW:
                 yield None
             if span.transform == "tokenize":
                 labels = {Label(work.findings[n].data_class, RAW, work.findings[n].source) for n in span.findings}
                 work.past.vault.note(text, labels, Origin(work.event, work.path(work.parts[span.part]), "tokenize"))
             edits.append(Edit(span.part, span.start, span.end, self._transform(work, span, text)))
-        made = [edit for edit in edits if edit.end > edit.start]
-        if (yield from _pure(work, partial(rewriting.leftovers, work.parts, made, replaced))):
+        if (yield from _pure(work, partial(_leftovers, work, edits, spans))):
             raise PolicyError("an edited part still holds the value that was to be replaced")
         edits += yield from self._unescape(work)
         return edits
@@ -189,11 +188,7 @@ class Delivery:
         past = work.past
         self.taint_carried(work)
         wanted, in_part = yield from self._let_in(work)
-        spans = yield from _pure(work, partial(rewriting.spans_of, work.parts, work.findings, wanted))
-        hidden = [span for span in spans if span.transform == "tokenize"]
-        texts = [_text(work.parts, span) for span in hidden]
-        if hidden:
-            spans += yield from _pure(work, partial(rewriting.repetitions, work.looked_at, hidden, texts))
+        spans = yield from _pure(work, partial(_spans_of, work, wanted))
         edits: list[Edit] = []
         for at, span in enumerate(spans, 1):
             edits.append(self._rewrite(work, span, in_part))
@@ -201,8 +196,7 @@ class Delivery:
                 yield None
         if work.message.shape is not None:
             edits = self._fitted(work, work.message.shape, spans, edits)
-        replaced = [(span.part, _text(work.parts, span)) for span in spans]
-        if (yield from _pure(work, partial(rewriting.leftovers, work.parts, edits, replaced))):
+        if (yield from _pure(work, partial(_leftovers, work, edits, spans))):
             raise PolicyError("an edited part still holds the value that was to be replaced")
         edits += self._escape(work, spans)
         yield from self._see_forms(work)
@@ -210,7 +204,7 @@ class Delivery:
             parts = work.message.parts if work.reading.untrusted else ()
             combining.note(self.policy, work.reading, parts, spans, past)
         yield from self._issue(work)
-        yield from _pure(work, partial(let_go, spans, hidden, texts, replaced))
+        yield from _pure(work, partial(let_go, spans, wanted, in_part))
         return edits
 
     def _let_in(self, work: Work) -> Steps[tuple[dict[int, str], dict[int, list[int]]]]:
@@ -421,6 +415,21 @@ def _pure[T](work: Work, task: Callable[[], T]) -> Steps[T]:
         return task()
     made: T = yield task
     return made
+
+
+def _spans_of(work: Work, wanted: Mapping[int, str]) -> list[rewriting.Span]:
+    """Return what is to be rewritten, and where what becomes a token stands again."""
+    spans = rewriting.spans_of(work.parts, work.findings, wanted)
+    hidden = [span for span in spans if span.transform == "tokenize"]
+    if hidden:
+        spans += rewriting.repetitions(work.looked_at, hidden, [_text(work.parts, span) for span in hidden])
+    return spans
+
+
+def _leftovers(work: Work, edits: Sequence[Edit], spans: Sequence[rewriting.Span]) -> bool:
+    """Return whether an edited part still holds what was to be replaced."""
+    made = [edit for edit in edits if edit.end > edit.start]
+    return rewriting.leftovers(work.parts, made, [(span.part, _text(work.parts, span)) for span in spans])
 
 
 class _View:

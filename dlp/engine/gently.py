@@ -58,8 +58,11 @@ def occurrences(pattern: re.Pattern[bytes], data: bytes) -> Iterable[bytes]:
     return pattern.findall(data) if len(data) <= _AT_ONCE else map(itemgetter(0), pattern.finditer(data))
 
 
-def let_go(*lists: list[Any]) -> None:
-    """Empty lists, a few at a time."""
-    for many in lists:
+def let_go(*given: list[Any] | dict[Any, Any]) -> None:
+    """Empty lists and dictionaries, a few things at a time."""
+    for many in given:
         while many:
-            del many[-_BIT:]
+            if isinstance(many, list):
+                del many[-_BIT:]
+            else:
+                many.popitem()

@@ -11,6 +11,7 @@ from dlp.core.label import DataClass
 from dlp.core.message import Block, Kind, Part
 from dlp.core.policy import Verdict
 from dlp.engine import tracing
+from dlp.engine.gently import let_go
 from dlp.engine.past import Past
 from dlp.engine.remembered import Remembered, Stored
 from dlp.engine.tracing import Sighting
@@ -49,7 +50,7 @@ def look_at(work: Work, unclear: Collection[int], telling: Sequence[Block]) -> N
 class Asked:
     """What the classifiers are asked about: texts of parts, with the parts' numbers, then those of encoded runs."""
 
-    numbers: Sequence[int]
+    numbers: list[int]
     runs: Sequence[tracing.Encoded]
     texts: tuple[Part, ...]
     size: int
@@ -81,12 +82,16 @@ def fitted(asked: Asked, answer: Sequence[Finding], source: str) -> Iterator[tup
             yield Finding(run.part, at.start, at.end, seen.data_class, seen.by, sure, state, source, at.form), inner
 
 
-def take_in(work: Work, asked: Asked, answer: Sequence[Finding]) -> None:
-    """Add the classifiers' findings to a message's; of one in an encoded run, the text that was seen inside as well."""
+def take_in(work: Work, asked: Asked, answer: list[Finding]) -> None:
+    """Add the classifiers' findings to a message's; of one in an encoded run, the text that was seen inside as well.
+
+    Nobody needs any more what they were asked and what they answered: it is let go of.
+    """
     for finding, inner in fitted(asked, answer, work.source):
         if inner:
             work.inner[len(work.findings)] = inner
         work.findings.append(finding)
+    let_go(answer, asked.numbers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ one subject; the transform step is in `delivery`, what is told of a message in `
 
 import copy
 import hashlib
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
@@ -385,7 +385,7 @@ class Engine:
             yield from self._apart(work, take_in)
         else:
             take_in()
-        self._remember_clean(work, [block for block in blocks if id(block) in unclear])
+        self._remember_clean(work, unclear)
         recall = partial(self._recall, work, past.apart() if large else past, exposed)
         if large:
             yield from self._apart(work, recall)
@@ -466,13 +466,15 @@ class Engine:
             self._plain_keys.add(key)
         return True
 
-    def _remember_clean(self, work: Work, blocks: Sequence[Block]) -> None:
-        """Let the classifier know which blocks that may come again it has looked at in vain."""
-        again = [block for block in blocks if block.key is not None]
-        seen = {id(work.parts[finding.part]) for finding in work.findings} if again else set[int]()
-        for block in again:
-            if not any(id(part) in seen for part in block.parts):
+    def _remember_clean(self, work: Work, unclear: Collection[int]) -> None:
+        """Let the classifier know which blocks that may come again it has looked at in vain; given by identity."""
+        labelled = {finding.part for finding in work.findings}
+        first = 0
+        for block in work.message.blocks:
+            last = first + len(block.parts)
+            if block.key is not None and id(block) in unclear and labelled.isdisjoint(range(first, last)):
                 self.classifier.remember_clean(block)
+            first = last
 
     def _recognise(self, work: Work, sightings: Iterable[Sighting]) -> None:
         """Add what the session knows: its own tokens, and values it has hidden or let in before."""
@@ -491,10 +493,10 @@ class Engine:
                 if finding.source != own and seen.known is not None:
                     self._add(work, finding, seen.known)
 
-    def _ask_classifiers(self, work: Work, asked: looking.Asked) -> Generator[Wait, Any, Sequence[Finding]]:
+    def _ask_classifiers(self, work: Work, asked: looking.Asked) -> Generator[Wait, Any, list[Finding]]:
         """Have the classifiers look at these parts and at what encoded runs decode to."""
         if not asked.texts:
-            return ()
+            return []
         if self.classifier.needs_model or asked.size > INLINE_BYTES:
             answer = yield Classify(asked.texts)
             if answer is None:
@@ -503,7 +505,7 @@ class Engine:
             work.past.refresh()  # the session may have read on meanwhile: what it carries now is what counts
         else:
             answer = self.classifier.classify(asked.texts)
-        found: Sequence[Finding] = answer
+        found: list[Finding] = answer
         return found
 
     @staticmethod
