@@ -11,7 +11,7 @@ from itertools import chain, pairwise
 from dlp.core.message import Kind, Part
 from dlp.engine.gently import matches, occurs
 from dlp.engine.grouped import grouped, may_be_grouped, worded
-from dlp.engine.stretches import PIECE, between_words, rows, stretches, within
+from dlp.engine.stretches import LARGE, PIECE, between_words, rows, stretches, within
 
 _RUN = re.compile(r"[A-Za-z0-9]{22,}")
 _TOKEN = re.compile(r"[!#-~]{20,}")
@@ -144,6 +144,8 @@ def sealed(text: str) -> Iterator[tuple[int, int]]:
 def _may_be_85(data: bytes) -> bool:
     if data.islower() or (len(data) <= PIECE and len(data.translate(None, _NOT_ODD)) < _MANY_ODD):
         return False
+    if len(data) <= LARGE and _odd_length(data) < _LONG:
+        return False
     signs = length = 0
     before = beside = False
     for piece in between_words(data):
@@ -160,6 +162,19 @@ def _may_be_85(data: bytes) -> bool:
         return False
     # One of them alone says nothing. Where a text has other spaces than bytes have, it may hold more than one.
     return beside or not data.isascii() or data.translate(None, _SPACES_OF_TEXT) != data
+
+
+def _odd_length(data: bytes) -> int:
+    """Return how long the groups of a short text are, together, that hold a capital and are no words: up to `_LONG`."""
+    marks, length = data.translate(_OF_85), 0
+    at = marks.find(b"A")
+    while at >= 0 and length < _LONG:  # most texts have few capitals: it is quicker than to tell all groups apart
+        start, end = marks.rfind(b" ", 0, at) + 1, marks.find(b" ", at)
+        end = len(marks) if end < 0 else end
+        if end - start >= _SHORTEST_LIST and marks.find(b"x", start, end) >= 0:
+            length += end - start
+        at = marks.find(b"A", end)
+    return length
 
 
 def _in_85(text: str) -> Iterator[tuple[int, int]]:
@@ -185,6 +200,10 @@ def _is_odd(piece: str) -> bool:
 
 _PIECE = re.compile(r"\S+")
 _MARKUP = re.compile(r"=[\"']|</|/>|\(\w*\)")
+_OF_85 = bytes(
+    ord(" " if byte in b" \t\n\r\x0b\x0c" else "a" if byte in _ALNUM[36:] else "A" if byte in _ALNUM[10:36] else "x")
+    for byte in range(256)
+)
 _NOT_ODD = bytes(byte for byte in range(256) if byte not in b"!#$%&*;<>?@^|~")
 _MANY_ODD = 3
 _SPACES_OF_TEXT = b"\x1c\x1d\x1e\x1f"

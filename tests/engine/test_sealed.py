@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlp.core.message import Kind, Part
+from dlp.engine import sealed as sealed_module
 from dlp.engine.sealed import lists, may_be_sealed, sealed
 
 HASHES = [hashlib.sha256(bytes([number])).digest() for number in range(40)]
@@ -73,3 +74,17 @@ def test_a_list_of_numbers_is_one_text():
     parts = [(number, Part(f"/a/{number}", str(number), Kind.NUMBER)) for number in range(5)]
     parts += [(5, Part("/b/0", "1", Kind.NUMBER)), (6, Part("/c", "text"))]
     assert list(lists(parts)) == [(0, "0,1,2,3,4")]
+
+
+odd = st.lists(
+    st.sampled_from(["word", "Word", "It's", "x9Q#", "B0;", " ", "\t", "\x1c", "\x0b", "é", "Q", "#", "&", "ab"])
+)
+
+
+@given(odd.map("".join), odd.map("".join))
+def test_a_short_text_is_told_to_hold_no_base85_more_quickly_with_the_same_answer(text: str, more: str):
+    data = f"{text} {more}".encode()
+    quickly = sealed_module._may_be_85(data)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sealed_module, "_odd_length", lambda _: 1000)
+        assert sealed_module._may_be_85(data) == quickly
