@@ -5,6 +5,7 @@ What it sends at a rate carries the time at which it was sent, on the clock that
 
 import asyncio
 import base64
+import gc
 import hashlib
 import json
 import random
@@ -145,6 +146,7 @@ async def main() -> None:
     server = await asyncio.start_server(_serve, "127.0.0.1", 0)
     sys.stdout.write(json.dumps({"http": server.sockets[0].getsockname()[1]}) + "\n")
     sys.stdout.flush()
+    gc.freeze()
     await asyncio.to_thread(sys.stdin.read)
 
 
