@@ -68,11 +68,10 @@ from dlp.core.errors import ParseError
 from dlp.core.message import Direction, Endpoint, Facts, Message
 from dlp.core.outcome import Outcome, Refuse
 from dlp.core.policy import decoded_path, facts_of, fields_of
-from dlp.engine.looking import LARGE_BYTES
 from dlp.engine.pipeline import Engine, Run, Wait
 from dlp.engine.ranges import Ranges, place_of
 from dlp.engine.sessions import SessionInfo
-from dlp.engine.work import Call, Within
+from dlp.engine.work import LARGE_BYTES, Call, Within
 from dlp.wire import body as wire_body
 from dlp.wire import head as wire_head
 from dlp.wire import window

@@ -63,31 +63,56 @@ def reading(policy: Policy, endpoint: Endpoint, past: Past) -> Reading:
     return Reading(marks, untrusted and not known, keys)
 
 
-def note(policy: Policy, given: Reading, parts: Sequence[Part], spans: Iterable[Span], past: Past) -> None:
-    """Record what is read: before it is delivered, and durable with the batch around this.
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What untrusted content tells the sandbox: whether it says anything, and keyed hashes of its words.
 
-    Content of which every part was hidden behind tokens as a whole leaves the session as it is.
+    These are None where there are more than is remembered, or where no rule of the policy asks for them.
     """
-    ledger = past.ledger
-    ledger.mark(READ, given.marks)
+
+    anything: bool = False
+    prints: frozenset[bytes] | None = frozenset()
+
+
+def said(policy: Policy, given: Reading, parts: Sequence[Part], spans: Iterable[Span], past: Past) -> Said:
+    """Return what is told by content with these parts, of which these spans are rewritten."""
     if not given.untrusted:
-        return
+        return Said()
     hidden: dict[int, list[Span]] = {}
     for span in spans:
         hidden.setdefault(span.part, []).append(span)
-    clear = [_clear(part, hidden.get(number, ())) for number, part in enumerate(parts)]
-    shown = [text for part, text in zip(parts, clear, strict=True) if _says(part, text, given.names)]
+    shown = [
+        text
+        for number, part in enumerate(parts)
+        if _says(part, text := _clear(part, hidden.get(number, ())), given.names)
+    ]
     if not shown:
-        return
-    ledger.mark(READ, [_IS_UNTRUSTED])
-    if not any(kind_of(name)[0] == "traced" for name in policy.combined_facts):
-        ledger.mark(READ, [UNPRINTED])  # another policy may ask later, and then all of it counts
-    elif not ledger.marked(READ, UNPRINTED):
-        prints = {_print(past, piece) for text in shown for piece in pieces(text)}
-        if len(prints) + len(ledger.marks(PRINTS)) > _MOST_PRINTS:
+        return Said()
+    asked = any(kind_of(name)[0] == "traced" for name in policy.combined_facts)
+    if not asked or past.ledger.marked(READ, UNPRINTED):
+        return Said(anything=True, prints=None)
+    most = _MOST_PRINTS - len(past.ledger.marks(PRINTS))
+    prints = set[bytes]()
+    for text in shown:
+        prints.update(_print(past, piece) for piece in pieces(text))
+        if len(prints) > most:
+            return Said(anything=True, prints=None)
+    return Said(anything=True, prints=frozenset(prints))
+
+
+def note(given: Reading, said: Said, past: Past) -> Collection[bytes]:
+    """Record what is read: before it is delivered, and durable with the batch around this.
+
+    Content of which every part was hidden behind tokens as a whole leaves the session as it is. Return the hashes that
+    are to be marked as `PRINTS`, before it is delivered as well.
+    """
+    ledger = past.ledger
+    ledger.mark(READ, given.marks)
+    if said.anything:
+        ledger.mark(READ, [_IS_UNTRUSTED])
+        if said.prints is None:  # another policy may ask later, and then all of it counts
             ledger.mark(READ, [UNPRINTED])
-        else:
-            ledger.mark(PRINTS, prints)
+    return said.prints or ()
 
 
 _FRAMING = {
@@ -117,11 +142,11 @@ def _says(part: Part, clear: str, names: Collection[str]) -> bool:
 
 def _clear(part: Part, spans: Iterable[Span]) -> str:
     """Return what of a part enters in the clear; what is rewritten other than to a token still tells something."""
-    text = part.text
-    for span in sorted(spans, key=lambda span: span.start, reverse=True):
-        left = "\n" if span.transform == "tokenize" else "\n*\n"
-        text = text[: span.start] + left + text[span.end :]
-    return text
+    text, pieces_, done = part.text, list[str](), 0
+    for span in sorted(spans, key=lambda span: span.start):
+        pieces_ += (text[done : span.start], "\n" if span.transform == "tokenize" else "\n*\n")
+        done = span.end
+    return "".join([*pieces_, text[done:]])
 
 
 def worked_out(

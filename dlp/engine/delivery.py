@@ -4,7 +4,8 @@ Longer than most modules because what is put back, what is hidden and what is re
 """
 
 import re
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import batched
@@ -73,7 +74,9 @@ class Delivery:
         yield from self._note_own(work)
         upstream = work.message.endpoint.upstream
         edits = yield from self._put_back(work, upstream)
-        spans = yield from _pure(work, partial(rewriting.spans_of, work.parts, work.findings, wanted))
+        spans: list[rewriting.Span] = []
+        if wanted:
+            spans = yield from _pure(work, partial(rewriting.spans_of, work.parts, work.findings, wanted))
         for at, span in enumerate(spans, 1):
             text = _text(work.parts, span)
             if at % _PIECE == 0 and len(spans) > _FEW:
@@ -82,7 +85,7 @@ class Delivery:
                 labels = {Label(work.findings[n].data_class, RAW, work.findings[n].source) for n in span.findings}
                 work.past.vault.note(text, labels, Origin(work.event, work.path(work.parts[span.part]), "tokenize"))
             edits.append(Edit(span.part, span.start, span.end, self._transform(work, span, text)))
-        if (yield from _pure(work, partial(_leftovers, work, edits, spans))):
+        if spans and (yield from _pure(work, partial(_leftovers, work, edits, spans))):
             raise PolicyError("an edited part still holds the value that was to be replaced")
         edits += yield from self._unescape(work)
         return edits
@@ -104,10 +107,7 @@ class Delivery:
         """Return the edits that give an upstream back its own token-shaped text."""
         edits: list[Edit] = []
         if work.past.ledger.any_marked("escaped"):
-            for looks, (number, part) in enumerate(work.looked_at, 1):
-                edits += [Edit(number, at, at + 1, "") for at in escapes(part.text)]
-                if looks % _LOOKS == 0:
-                    yield None
+            edits += yield from _pure(work, partial(_unescaping, work))
         return edits
 
     def _put_back(self, work: Work, upstream: str) -> Steps[list[Edit]]:
@@ -188,7 +188,7 @@ class Delivery:
         past = work.past
         self.taint_carried(work)
         wanted, in_part = yield from self._let_in(work)
-        spans = yield from _pure(work, partial(_spans_of, work, wanted))
+        spans = (yield from _pure(work, partial(_spans_of, work, wanted))) if wanted else []
         edits: list[Edit] = []
         for at, span in enumerate(spans, 1):
             edits.append(self._rewrite(work, span, in_part))
@@ -196,13 +196,14 @@ class Delivery:
                 yield None
         if work.message.shape is not None:
             edits = self._fitted(work, work.message.shape, spans, edits)
-        if (yield from _pure(work, partial(_leftovers, work, edits, spans))):
+        if spans and (yield from _pure(work, partial(_leftovers, work, edits, spans))):
             raise PolicyError("an edited part still holds the value that was to be replaced")
-        edits += self._escape(work, spans)
+        edits += yield from self._escape(work, spans)
         yield from self._see_forms(work)
         if work.reading:
             parts = work.message.parts if work.reading.untrusted else ()
-            combining.note(self.policy, work.reading, parts, spans, past)
+            said = yield from _pure(work, partial(combining.said, self.policy, work.reading, parts, spans, past))
+            yield from _marked(work, combining.PRINTS, combining.note(work.reading, said, past))
         yield from self._issue(work)
         yield from _pure(work, partial(let_go, spans, wanted, in_part))
         return edits
@@ -365,18 +366,13 @@ class Delivery:
         for data_class in sorted(work.carries):
             work.past.ledger.taint(Label(data_class, DERIVED, source), Origin(work.event))
 
-    def _escape(self, work: Work, spans: Sequence[rewriting.Span]) -> list[Edit]:
+    def _escape(self, work: Work, spans: Sequence[rewriting.Span]) -> Steps[list[Edit]]:
         """Return the edits that keep an upstream's token-shaped text from being taken for this session's tokens."""
-        ledger, vault, upstream = work.past.ledger, work.past.vault, work.message.endpoint.upstream
-        edits = []
-        for number, part in work.bracketed:
-            for at, token in lookalikes(part.text):
-                own = token and vault.of_token(token) and ledger.marked("sent", _sent_mark(upstream, token))
-                inside = any(span.part == number and span.start < at <= span.end for span in spans)
-                if not own and not inside:
-                    edits.append(Edit(number, at, at, "~"))
+        if not work.bracketed:
+            return []
+        edits = yield from _pure(work, partial(_escaping, work, spans))
         if edits:
-            ledger.mark("escaped", [b"yes"])
+            work.past.ledger.mark("escaped", [b"yes"])
             work.counts["escaped"] += len(edits)
         return edits
 
@@ -387,22 +383,17 @@ class Delivery:
             PolicyError: one does. It cannot be escaped: its shape would be lost.
 
         """
-        vault, upstream = work.past.vault, work.message.endpoint.upstream
-        if not vault.may_hold(""):  # it has none in any such form
+        if not work.past.vault.may_hold(""):  # it has none in any such form
             return
-        for looks, (_, part) in enumerate(work.looked_at, 1):
-            for _, _, known in vault.forms_in(part.text):
-                if not work.past.ledger.marked("sent", _sent_mark(upstream, known.token)):
-                    raise PolicyError("an upstream gives a stand-in for a value that it was never given itself")
-            if looks % _LOOKS == 0:
-                yield None
+        if (yield from _pure(work, partial(_holds_others, work))):
+            raise PolicyError("an upstream gives a stand-in for a value that it was never given itself")
 
     def _transform(self, work: Work, span: rewriting.Span, text: str) -> str:
         view = _View(work.past.vault, number=work.parts[span.part].kind is Kind.NUMBER)
         return self.host.transform(span.transform, span.finding, text, view)
 
 
-def _marked(work: Work, kind: str, marks: Sequence[bytes]) -> Steps[None]:
+def _marked(work: Work, kind: str, marks: Iterable[bytes]) -> Steps[None]:
     for some in batched(marks, _FEW, strict=False):
         work.past.ledger.mark(kind, some)
         if len(some) == _FEW:
@@ -411,10 +402,42 @@ def _marked(work: Work, kind: str, marks: Sequence[bytes]) -> Steps[None]:
 
 def _pure[T](work: Work, task: Callable[[], T]) -> Steps[T]:
     """Return what `task` returns, called where it holds up nobody if it may take long."""
-    if len(work.findings) <= _MANY:
+    if len(work.findings) <= _MANY and not work.large:
         return task()
     made: T = yield task
     return made
+
+
+def _holds_others(work: Work) -> bool:
+    """Return whether a stand-in that is written as a schema wants it stands for what this upstream was never given."""
+    ledger, vault, upstream = work.past.ledger, work.past.vault, work.message.endpoint.upstream
+    forms = (known for _, part in work.looked_at for _, _, known in vault.forms_in(part.text))
+    return not all(ledger.marked("sent", _sent_mark(upstream, known.token)) for known in forms)
+
+
+def _unescaping(work: Work) -> list[Edit]:
+    return [Edit(number, at, at + 1, "") for number, part in work.looked_at for at in escapes(part.text)]
+
+
+def _escaping(work: Work, spans: Sequence[rewriting.Span]) -> list[Edit]:
+    """Return the edits by which token-shaped text is escaped, but for what is rewritten anyway."""
+    ledger, vault, upstream = work.past.ledger, work.past.vault, work.message.endpoint.upstream
+    looks = [(number, at, token) for number, part in work.bracketed for at, token in lookalikes(part.text)]
+    in_part: dict[int, list[tuple[int, int]]] = {number: [] for number, _, _ in looks}
+    for span in spans if looks else ():
+        if span.part in in_part:
+            in_part[span.part].append((span.start, span.end))
+    for places in in_part.values():
+        places.sort()
+    edits: list[Edit] = []
+    for number, at, token in looks:
+        places = in_part[number]
+        before = bisect_left(places, (at, -1)) - 1  # spans of a part do not overlap
+        inside = before >= 0 and at <= places[before][1]
+        own = token and vault.of_token(token) and ledger.marked("sent", _sent_mark(upstream, token))
+        if not own and not inside:
+            edits.append(Edit(number, at, at, "~"))
+    return edits
 
 
 def _spans_of(work: Work, wanted: Mapping[int, str]) -> list[rewriting.Span]:

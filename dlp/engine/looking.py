@@ -16,13 +16,10 @@ from dlp.engine.past import Past
 from dlp.engine.remembered import Remembered, Stored
 from dlp.engine.tracing import Sighting
 from dlp.engine.vault import Known, Vault
-from dlp.engine.work import Numbered, Work
+from dlp.engine.work import LARGE_BYTES, Numbered, Work
 
 BY_MEMORY = "remembered"
 """What a finding says has seen it where the tenant remembers the value from another session."""
-
-LARGE_BYTES = 64 * 1024
-"""From here on a block is looked through apart: what takes longer would be noticed by others."""
 
 
 def look_at(work: Work, unclear: Collection[int], telling: Sequence[Block]) -> Numbered:

@@ -42,14 +42,13 @@ from dlp.engine.budget import Budget, Over
 from dlp.engine.classify import Classifier
 from dlp.engine.delivery import Delivery
 from dlp.engine.forms import PART
-from dlp.engine.looking import LARGE_BYTES
 from dlp.engine.noting import watched
 from dlp.engine.past import Past
 from dlp.engine.remembered import Remembered
 from dlp.engine.sessions import Sessions
 from dlp.engine.tracing import BY_TOKEN, Sighting
 from dlp.engine.vault import Known
-from dlp.engine.work import Call, Numbered, Sorted, Within, Work
+from dlp.engine.work import LARGE_BYTES, Call, Numbered, Sorted, Within, Work
 from dlp.hooks.host import Host
 
 _MAX_PASTS = 1024

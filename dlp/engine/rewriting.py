@@ -156,11 +156,12 @@ def leftovers(parts: Sequence[Part], edits: Sequence[Edit], texts: Iterable[tupl
             wanted.setdefault(part, set()).add(text)
     for part, values in wanted.items():
         after = apply_edits(parts[part].text, by_part.get(part, ()))
-        left = [value for value in values if value in after]
-        if left:  # an index, which costs more to make, says whether they stand alone
+        # Whether they stand alone says an index, which costs more to make than to look for a few.
+        left = values if len(values) > _FEW else {value for value in values if value in after}
+        if left:
             index = Index()
             for value in left:
                 index.add(Known(value, number=False, origin=Origin()))
-            if index.find(after):
+            if any(match.known.text in after for match in index.find(after)):
                 return True
     return False

@@ -21,6 +21,10 @@ from dlp.engine.vault import Known
 _NOWHERE = Route(SANDBOX, None)
 
 
+LARGE_BYTES = 64 * 1024
+"""From here on a block is looked through apart: what takes longer would be noticed by others."""
+
+
 @dataclass(slots=True)
 class Within:
     """What was recorded of a stream so far: by direction the last entry's labels and verdict, and how many messages.
@@ -177,6 +181,11 @@ class Work:
         self.flows.clear()  # they are those as well
         self.rulings, self.known, self.inner = {}, {}, {}
         let_go(flows, self.findings, self.cut, self.runs)
+
+    @cached_property
+    def large(self) -> bool:
+        """Whether it may take long to go through a text of the message."""
+        return any(block.size > LARGE_BYTES for block in self.message.blocks)
 
     @cached_property
     def outbound(self) -> bool:

@@ -79,3 +79,13 @@ def test_a_value_that_an_edit_leaves_behind_is_noticed():
     once = [Edit(0, 0, 14, "[PERSON_1]")]
     assert leftovers(parts, once, [(0, "Maria Gonzalez")])
     assert not leftovers(parts, [*once, Edit(0, 19, 33, "[PERSON_1]")], [(0, "Maria Gonzalez")])
+
+
+def test_of_many_values_one_that_is_left_is_noticed_and_one_in_other_case_is_none():
+    names = [f"Customer Number {number}" for number in range(40)]
+    parts = (Part("/a", f"{'. '.join(names)}. CUSTOMER NUMBER 7."),)
+    texts = [(0, name) for name in names]
+    starts = [parts[0].text.index(f"{name}.") for name in names]
+    edits = [Edit(0, at, at + len(name), "*") for at, name in zip(starts, names, strict=True)]
+    assert not leftovers(parts, edits, texts)
+    assert leftovers(parts, edits[:-1], texts)
