@@ -67,7 +67,7 @@ def event(kind: str, number: int) -> bytes:
         said = {"sent": sent, "choices": [{"index": 0, "delta": {"content": f"{_WORDS[number % len(_WORDS)]} "}}]}
     elif kind == "person":
         name, family = _NAMES[number % _PEOPLE]
-        said = {"sent": sent, "line": number, "about": f"{name} wrote", "email": f"{name}.{family}@mail.example"}
+        said = {"sent": sent, "line": number, "about": f"{name} wrote", "email": f"{name}.{family}@example.com"}
     else:
         said = {"sent": sent, "line": number, "state": "ready", "about": " ".join(_WORDS)}
     return b"data: " + json.dumps(said).encode() + b"\n\n"
