@@ -6,7 +6,7 @@ sound; tracing an argument to it is a heuristic, kept by keyed hashes of the wor
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dlp.core.combined import UNTRUSTED, kind_of
 from dlp.core.finding import Finding
@@ -180,11 +180,12 @@ def worked_out(
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """The findings of a message with what they stand for."""
+    """The findings of a message with what they stand for; how many values of a class these are is `counted` once."""
 
     parts: Sequence[Part]
     findings: Sequence[Finding]
     known: Mapping[int, Known]
+    counted: dict[str, int | None] = field(default_factory=dict)
 
     def distinct(self, data_class: str, flows: Iterable[Flow]) -> int | None:
         """Return how many distinct values of a class there are; None where some cannot be seen."""
@@ -192,6 +193,18 @@ class Values:
             carried = flow.finding is None and flow.data_class is not None
             if flow.data_class == OPAQUE or (carried and data_class in ancestors(flow.data_class or "")):
                 return None
+        if data_class not in self.counted:
+            self.counted[data_class] = self._count(data_class)
+        return self.counted[data_class]
+
+    def count_all(self, policy: Policy) -> None:
+        """Count now what rules may ask for; of many findings, that takes a while."""
+        for name in policy.combined_facts:
+            kind, of = kind_of(name)
+            if kind == "distinct":
+                self.distinct(of, ())
+
+    def _count(self, data_class: str) -> int | None:
         seen: set[str] = set()
         for number, finding in enumerate(self.findings):
             if data_class not in ancestors(finding.data_class):

@@ -295,6 +295,8 @@ class Engine:
 
     def _judge(self, work: Work) -> Run:
         yield from self._read(work)
+        if work.large:
+            yield from self._see_declared(work)
         self._resolve(work)
         if work.outbound and work.route.sink is None and self._unlisted_ends_here():
             return (yield from self._conclude(work, self._decide(work, [Flow(None, RAW, work.route)])))
@@ -319,6 +321,12 @@ class Engine:
                 self._check_open(work.call)
                 work.past.refresh()  # the session may have read on meanwhile: what it carries now is what counts
 
+    def _see_declared(self, work: Work) -> Generator[Wait, Any]:
+        """Have the facts that the policy declares looked for in a large message where that holds up nobody."""
+        standing = standing_of(self.policy, work.message.endpoint)
+        if specs := standing.asked if work.outbound else standing.stated:
+            work.declared = yield from self._apart(work, partial(_declared, specs, work.message, work.past.apart()))
+
     def _check_open(self, call: Call, stamp: object = None) -> None:
         if not self.sessions.alive(call.session.id, stamp):
             raise telling.EndedError
@@ -333,7 +341,8 @@ class Engine:
             if name not in self.policy.trusted and name not in _NOT_TOLD and " " not in name:
                 facts.setdefault(name, fact)  # what only the orchestrator or the proxy states, nobody else does
         if specs := standing.asked if work.outbound else standing.stated:
-            for name, fact in _declared(specs, message, work.past).items():
+            declared = _declared(specs, message, work.past) if work.declared is None else work.declared
+            for name, fact in declared.items():
                 facts.setdefault(name, fact)  # what the orchestrator stated stands
         facts |= {
             "method": endpoint.operation,
@@ -566,7 +575,8 @@ class Engine:
                 members.setdefault(group, []).append(flow.finding)
 
     def _sort(self, work: Work) -> Sorted:
-        """Return the flows of a message's findings, in their groups."""
+        """Return the flows of a message's findings, in their groups; count the values that rules ask for."""
+        work.values.count_all(self.policy)
         sorted_ = Sorted(tracing.flows_of(work.findings, work.parts, work.route))
         self._group(sorted_.flows, sorted_.groups, sorted_.members)
         return sorted_
@@ -575,9 +585,8 @@ class Engine:
         """State the facts that rules which combine ask for; the session may have read on since they last were."""
         wanted = self.policy.combined_facts
         if wanted:
-            values = combining.Values(work.parts, work.findings, work.known)
             told = {name: fact for name, fact in work.facts.items() if name not in wanted}
-            found = combining.worked_out(self.policy, work.past, told, work.call.session.facts, flows, values)
+            found = combining.worked_out(self.policy, work.past, told, work.call.session.facts, flows, work.values)
             work.facts = told | found
 
     def _extra(self, flows: Sequence[Flow], work: Work) -> Sequence[Ruling]:
@@ -592,8 +601,14 @@ class Engine:
         """
         session = work.call.session.id
         until = self._clock() + self._hold
+        if work.large:
+            content = yield from self._apart(work, partial(_content, work.message))
+            work.flows = self._trace(work)
+            decision = self._decide(work, work.flows)
+        else:
+            content = _content(work.message)
         while decision.verdict is Verdict.ASK:
-            binding = self._binding(work, decision)
+            binding = self._binding(work, decision, content)
             granted = self.approvals.granted(session, binding)
             if granted:
                 decision = self._decide(work, work.flows, frozenset(approval.by for approval in granted))
@@ -606,9 +621,9 @@ class Engine:
                     return decision
             approvers = {name for ruling in decision.rulings if ruling.enforced for name in ruling.approvers}
             asked = tuple(sorted(approvers)) or (_ANYONE,)
-            approval = self.approvals.request(
-                session, binding, telling.summary(work, decision), asked, self._grant_life
-            )
+            sum_up = partial(telling.summary, work, decision)
+            summary = (yield from self._apart(work, sum_up)) if work.large else sum_up()
+            approval = self.approvals.request(session, binding, summary, asked, self._grant_life)
             work.approval = approval.id
             if approval.answer is not Answer.PENDING or self._clock() >= until:
                 return decision
@@ -619,29 +634,20 @@ class Engine:
             decision = self._decide(work, work.flows)
         return decision
 
-    def _binding(self, work: Work, decision: Decision) -> str:
+    def _binding(self, work: Work, decision: Decision, content: str) -> str:
         """Return what a grant is bound to: agent, session, sink, method, body, values, labels and policy digest."""
         info, endpoint = work.call.session, work.message.endpoint
-        digest = hashlib.sha256()
         labels = sorted(f"{flow.data_class} {flow.state} {flow.route.source}" for flow in work.flows)
         values = [known.text for _, known in sorted(work.known.items())]
-        texts: list[str] = []
-        for block in work.message.blocks:
-            if block.bound is not None:
-                texts.append(block.bound().hex())
-                continue
-            texts += [piece for part in block.parts for piece in (part.path, part.text)]
-            texts.append(repr(block.key) if block.raw is None else block.raw.hex())
-        for piece in (
-            *(info.agent, info.id, work.message.direction, work.route.sink or "", decision.digest),
-            *(endpoint.upstream, endpoint.operation, endpoint.path),
-            *labels,
-            *values,
-            *texts,
-        ):
-            data = piece.encode("utf-8", "surrogatepass")
-            digest.update(len(data).to_bytes(8) + data)
-        return digest.hexdigest()
+        return _digest(
+            (
+                *(info.agent, info.id, work.message.direction, work.route.sink or "", decision.digest),
+                *(endpoint.upstream, endpoint.operation, endpoint.path),
+                *labels,
+                *values,
+                content,
+            )
+        )
 
     def _conclude(self, work: Work, decision: Decision) -> Run:
         """Transform, record, and only then say what the adapter must do.
@@ -798,6 +804,27 @@ class Engine:
 
     def _token_kind(self, data_class: DataClass) -> str:
         return self._kinds.get(data_class) or data_class.rpartition(".")[2].upper()
+
+
+def _content(message: Message) -> str:
+    """Return a digest of all that a message says, and of how it is written."""
+    texts: list[str] = []
+    for block in message.blocks:
+        if block.bound is not None:
+            texts.append(block.bound().hex())
+            continue
+        texts += [piece for part in block.parts for piece in (part.path, part.text)]
+        texts.append(repr(block.key) if block.raw is None else block.raw.hex())
+    return _digest(texts)
+
+
+def _digest(texts: Iterable[str]) -> str:
+    """Return a digest of texts that no others have."""
+    digest = hashlib.sha256()
+    for text in texts:
+        data = text.encode("utf-8", "surrogatepass")
+        digest.update(len(data).to_bytes(8) + data)
+    return digest.hexdigest()
 
 
 def _repeats(work: Work, decision: Decision, within: Within) -> bool:

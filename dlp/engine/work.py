@@ -146,6 +146,7 @@ class Work:
     guessed: set[int] = field(default_factory=set)  # by identity: values that the sandbox cannot know, but sent
     sorted: Sorted | None = None  # where there are many findings
     told: Told | None = None  # likewise
+    declared: Mapping[str, Fact] | None = None  # what a large message states of the facts that the policy declares
 
     @cached_property
     def disguised(self) -> frozenset[str]:
@@ -181,6 +182,11 @@ class Work:
         self.flows.clear()  # they are those as well
         self.rulings, self.known, self.inner = {}, {}, {}
         let_go(flows, self.findings, self.cut, self.runs)
+
+    @cached_property
+    def values(self) -> combining.Values:
+        """The findings with what they stand for; to be asked for once all are there."""
+        return combining.Values(self.parts, self.findings, self.known)
 
     @cached_property
     def large(self) -> bool:

@@ -9,9 +9,9 @@ import pytest
 from dlp.core.message import Direction, Endpoint, Message, Part
 from dlp.core.outcome import Forward, Refuse
 from dlp.core.ports import Pattern
-from dlp.engine import looking, tracing
+from dlp.engine import looking, pipeline, tracing
 from dlp.engine.encodings import Decoding
-from dlp.engine.pipeline import Apart, Classify
+from dlp.engine.pipeline import Apart, Classify, Hold
 from dlp.engine.scan import Scanner
 from dlp.engine.work import Call
 from dlp.testing.wall import Wall
@@ -29,7 +29,10 @@ sources:
 destinations:
   crm: {at: https://crm.test/**}
   public: {at: https://public.test/**}
+  board: {at: https://board.test/**, facts: {channel: /channel}}
 rules:
+  - {name: staff is told, to: board, when: 'channel == "staff"', then: allow}
+  - {name: others are told once a person agrees, to: board, when: 'channel != "staff"', then: ask}
   - {name: open data enter, data: [pii, secret], from: open, to: sandbox, then: allow}
   - {name: pay is banded, data: employee.pay, from: hr, to: sandbox, then: tokenize}
   - {name: the CRM may have people, data: pii, to: crm, then: allow}
@@ -78,6 +81,33 @@ def test_a_large_body_is_looked_through_apart_and_a_small_one_at_once(wall: Wall
     assert waits == [Apart, Classify, Apart]
     assert isinstance(outcome, Forward)
     assert drive(wall, "crm.test", orjson.dumps([MAIL]), Direction.OUTBOUND)[0] == []
+
+
+def test_what_a_large_body_states_and_is_bound_to_is_worked_out_apart(wall: Wall, monkeypatch: pytest.MonkeyPatch):
+    beside: list[str] = []
+    for name in ("_declared", "_content"):
+        there: Any = getattr(pipeline, name)
+        monkeypatch.setattr(pipeline, name, lambda *given, there=there, name=name: beside.append(name) or there(*given))
+    done: list[str] = []
+    verdicts: list[object] = []
+    for channel in ("staff", "guests"):
+        block = read_body(orjson.dumps({"channel": channel, "notes": NOTES}), *JSON, limit=10**8).block
+        message = Message(Direction.OUTBOUND, Endpoint("http", "https://board.test:443", "POST", "/"), (block,))
+        run = wall.engine.judge(Call(wall.open(), "0" * 32), message)
+        answer: object = None
+        try:
+            while not isinstance(wait := run.send(answer), Hold):
+                assert not beside  # nothing of it is done in the loop
+                assert isinstance(wait, Apart)
+                answer = wait.task()
+                done += beside
+                beside.clear()
+            verdicts.append("asks")
+        except StopIteration as end:
+            verdicts.append("passes" if isinstance(end.value, Forward) else end.value)
+        run.close()
+    assert verdicts == ["passes", "asks"]
+    assert done == ["_declared", "_declared", "_content"]
 
 
 @pytest.mark.parametrize("size", SIZES)
