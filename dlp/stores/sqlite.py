@@ -5,6 +5,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
+from contextlib import closing, suppress
 from itertools import batched
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,10 @@ PRAGMA user_version = {_VERSION};
 COMMIT;
 """
 _SIDE_FILES = ("", "-wal")
+_CHANGES = 500
+"""After how many changes the log is brought into the file. That waits for the disk, 100 ms and more: in a thread."""
+_LONG_LOG = 16_000
+"""Pages, 64 MB: a log so long is begun anew, for which who writes has to wait a moment; else it waits for a pause."""
 
 
 class SqliteStore:
@@ -39,9 +44,11 @@ class SqliteStore:
 
     def __init__(self, path: Path, *, power: bool = False, patience: float = 2.0) -> None:
         self._path = os.fsencode(path.absolute())
+        self._uri = f"{path.absolute().as_uri()}?mode=rw"
         self._lock = threading.RLock()
-        self._depth = 0
+        self._depth = self._checked = 0
         self._doomed = self._erased = False
+        self._checkpointing = threading.Lock()
         try:
             folder = os.open(path.absolute().parent, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
@@ -66,7 +73,7 @@ class SqliteStore:
             msg = "no log that processes share can be kept here (a network disk?): put the state folder on a local one"
             raise StoreError(msg)
         # With secure_delete and the checkpoint after a drop, no copy of an erased data key stays in the files.
-        for pragma in (f"synchronous={'FULL' if power else 'NORMAL'}", "secure_delete=ON"):
+        for pragma in (f"synchronous={'FULL' if power else 'NORMAL'}", "secure_delete=ON", "wal_autocheckpoint=0"):
             self._db.execute(f"PRAGMA {pragma}").fetchall()
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         if version not in (0, _VERSION):
@@ -137,7 +144,7 @@ class SqliteStore:
 
     def close(self) -> None:
         """Close the file; using the store afterwards is an error."""
-        with self._lock:
+        with self._lock, self._checkpointing:
             if hasattr(self, "_db"):
                 self._db.close()
 
@@ -169,7 +176,11 @@ class SqliteStore:
             if not self._doomed:
                 self._run("COMMIT")
                 if self._erased:
-                    self._run("PRAGMA wal_checkpoint(TRUNCATE)")
+                    with self._checkpointing:
+                        self._run("PRAGMA wal_checkpoint(TRUNCATE)")
+                elif self._db.total_changes - self._checked >= _CHANGES and self._checkpointing.acquire(blocking=False):
+                    self._checked = self._db.total_changes
+                    threading.Thread(target=self._checkpoint).start()
             elif not failed:
                 msg = "a write inside a batch failed, so nothing of the batch was kept"
                 raise StoreError(msg)
@@ -177,6 +188,16 @@ class SqliteStore:
             self._doomed = self._erased = False
             if self._db.in_transaction:
                 self._db.rollback()
+
+    def _checkpoint(self) -> None:
+        """Bring the log into the file, through a connection that nobody waits for; where that fails, it grows on."""
+        try:
+            with suppress(sqlite3.Error), closing(sqlite3.connect(self._uri, uri=True, isolation_level=None)) as other:
+                _busy, pages, _done = other.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                if pages >= _LONG_LOG:
+                    other.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+        finally:
+            self._checkpointing.release()
 
     def _run(self, sql: str, values: Sequence[str | bytes] = ()) -> list[Any]:
         with self._lock:

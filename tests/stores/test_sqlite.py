@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dlp.core.errors import StoreError
+from dlp.stores import sqlite
 from dlp.stores.sqlite import SqliteStore
 
 COUNTER = """
@@ -203,3 +204,35 @@ def test_a_disk_without_shared_logs_is_an_error(tmp_path: Path, monkeypatch: pyt
     monkeypatch.chdir(tmp_path)  # SQLite's name for a database in memory, which has no log either
     with pytest.raises(StoreError, match="on a local one"):
         SqliteStore(Path(":memory:"))
+
+
+def test_the_log_is_brought_into_the_file_by_another_thread_and_begun_anew_once_it_is_long(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(sqlite, "_CHANGES", 40)
+    monkeypatch.setattr(sqlite, "_LONG_LOG", 200)
+    store = SqliteStore(path)
+    before, empty = store.stamp(), path.stat().st_size
+    for number in range(400):
+        store.put("s", "value", b"%d" % number, os.urandom(3000))
+        if number % 50 == 0:
+            with store._checkpointing:  # until it has been
+                pass
+    with store._checkpointing:
+        assert path.stat().st_size > empty + 300 * 3000
+    assert path.with_name("state.db-wal").stat().st_size < 1000 * 4096
+    assert store.stamp() == before
+    assert len(store.items("s", "value")) == 400
+    store.close()
+
+
+def test_a_log_that_cannot_be_brought_into_the_file_harms_nothing(path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sqlite, "_CHANGES", 1)
+    store = SqliteStore(path)
+    store._uri = "file:/nowhere/state.db?mode=rw"
+    for number in range(3):
+        store.put("s", "value", b"%d" % number, b"x")
+        with store._checkpointing:
+            pass
+    assert len(store.items("s", "value")) == 3
+    store.close()
