@@ -9,6 +9,7 @@ modules because what is put into the index and how it is found there are one sub
 import binascii
 import re
 from bisect import bisect_right
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
@@ -126,7 +127,7 @@ class Lookup:
     def __init__(self) -> None:
         self.crowded: list[Known] = []
         self._values: list[Known] = []
-        self._met: dict[int, tuple[_Entry, ...]] = {}
+        self._met: OrderedDict[int, tuple[_Entry, ...]] = OrderedDict()
         self._common: set[tuple[str, bool]] = set()  # parts that two values were met to have in common
         self._whole: dict[str, Known] = {}
         self._symbols = Index()
@@ -254,7 +255,7 @@ class Lookup:
         found = self._met.get(owner)
         if found is None:
             if len(self._met) >= _REMEMBERED:
-                self._met.clear()
+                self._met.popitem(last=False)  # one by one: freed all at once, they would hold everybody up
             found = self._met[owner] = tuple(_entries(self._values[owner].text, every=owner < _ALL_FORMS))
         return found
 
