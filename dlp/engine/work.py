@@ -113,9 +113,9 @@ class Told:
     withheld: tuple[str, ...]
 
 
-@dataclass
+@dataclass(repr=False)
 class Work:
-    """What is known of one message so far; each step adds to it."""
+    """What is known of one message so far; each step adds to it. It says nothing of that when it is printed."""
 
     call: Call
     message: Message
