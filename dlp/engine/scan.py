@@ -124,7 +124,7 @@ class Scanner:
         self._lifting = lifting - alone
         # What can be, or make, a reason, by whether all that it matches holds a digit. Looking for these apart, and for
         # nothing else, takes half the time.
-        matter = frozenset(alone | lifting)
+        matter = frozenset({odd} | alone | lifting)
         self._with_digit = frozenset(n for n in matter - {odd} if _holds_digit(owners[n][1]))
         self._without = matter - self._with_digit
         self._narrow: tuple[hyperscan.Database, hyperscan.Database | None] | None = None

@@ -101,6 +101,8 @@ LIFTED = [
 ]
 ENOUGH: list[set[str]] = [set(), {"word", "behind"}, {"again", "lazy", "space"}]
 LIFTING = [Scanner({"p": LIFTED}, enough=lambda pattern, names=names: pattern.name in names) for names in ENOUGH]
+ASCII = [each for each in (*ODDITIES, *WORDS) if each.isascii()]
+plainly_written = st.lists(st.sampled_from(ASCII) | st.characters(max_codepoint=127), max_size=8).map("".join)
 NARROW = [Scanner({"p": LIFTED}, enough=lambda pattern, names=names: pattern.name in names) for names in ENOUGH]
 for _each in NARROW:
     _each.narrow()
@@ -121,10 +123,17 @@ def test_a_large_text_is_looked_through_faster_with_the_same_answer(text: str, s
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow], max_examples=400, deadline=None)
-@given(filled | st.lists(st.sampled_from(WORDS), max_size=8).map("".join), st.sampled_from(range(len(LIFTING))))
+@given(filled | plainly_written, st.sampled_from(range(len(LIFTING))))
 def test_a_short_text_is_looked_through_faster_with_the_same_answer(text: str, number: int):
     if "\ud800" not in text:
         assert NARROW[number].scan(text.encode()) == LIFTING[number].scan(text.encode())
+
+
+def test_no_sign_of_ascii_is_overlooked_where_a_short_text_is_looked_through_faster():
+    for number, scanner in enumerate(NARROW):
+        for sign in map(chr, range(128)):
+            for text in (sign, f"w{sign}w", f"1{sign}1"):
+                assert scanner.scan(text.encode()) == LIFTING[number].scan(text.encode())
 
 
 def test_what_is_looked_for_most_quickly_may_hold_no_pattern_with_a_digit_and_is_kept(tmp_path: Path):
