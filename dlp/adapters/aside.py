@@ -14,7 +14,7 @@ from dlp.adapters.pool import Turns
 from dlp.core.message import Message
 
 _WAIT = 30.0
-_SLICE = 0.0003  # seconds until the thread lets the loop go on: an event needs that a dozen times, and 1 ms shows
+_SLICE = 0.0001  # seconds until the thread lets the loop go on: an event needs that a dozen times, and 0.3 ms shows
 _AFTER, _TRIES, _LONGEST = 0.1, 100, 30.0
 _MANY, _BIT = 5000, 500  # parts of a message that are worth being freed apart, and how many at once
 _YOUNG, _OLDER, _NEVER = 2000, 4, 1 << 30
