@@ -180,7 +180,10 @@ class SqliteStore:
                         self._run("PRAGMA wal_checkpoint(TRUNCATE)")
                 elif self._db.total_changes - self._checked >= _CHANGES and self._checkpointing.acquire(blocking=False):
                     self._checked = self._db.total_changes
-                    threading.Thread(target=self._checkpoint).start()
+                    try:
+                        threading.Thread(target=self._checkpoint).start()
+                    except RuntimeError:  # there can be no further thread now: the log grows on
+                        self._checkpointing.release()
             elif not failed:
                 msg = "a write inside a batch failed, so nothing of the batch was kept"
                 raise StoreError(msg)

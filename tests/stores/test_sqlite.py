@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -235,4 +236,17 @@ def test_a_log_that_cannot_be_brought_into_the_file_harms_nothing(path: Path, mo
         with store._checkpointing:
             pass
     assert len(store.items("s", "value")) == 3
+    store.close()
+
+
+def test_no_thread_to_bring_the_log_into_the_file_harms_nothing(path: Path, monkeypatch: pytest.MonkeyPatch):
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(sqlite, "_CHANGES", 1)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    store = SqliteStore(path)
+    for number in range(3):
+        store.put("s", "value", b"%d" % number, b"x")
+    store.drop("s")  # which waits for whoever is at it
     store.close()
