@@ -198,7 +198,12 @@ class Delivery:
             edits = self._fitted(work, work.message.shape, spans, edits)
         if spans and (yield from _pure(work, partial(_leftovers, work, edits, spans))):
             raise PolicyError("an edited part still holds the value that was to be replaced")
-        edits += yield from self._escape(work, spans)
+        if work.bracketed:
+            escaping = yield from _pure(work, partial(self._escape, work, spans))
+            if escaping:
+                past.ledger.mark("escaped", [b"yes"])
+                work.counts["escaped"] += len(escaping)
+            edits += escaping
         yield from self._see_forms(work)
         if work.reading:
             parts = work.message.parts if work.reading.untrusted else ()
@@ -366,14 +371,25 @@ class Delivery:
         for data_class in sorted(work.carries):
             work.past.ledger.taint(Label(data_class, DERIVED, source), Origin(work.event))
 
-    def _escape(self, work: Work, spans: Sequence[rewriting.Span]) -> Steps[list[Edit]]:
+    @staticmethod
+    def _escape(work: Work, spans: Sequence[rewriting.Span]) -> list[Edit]:
         """Return the edits that keep an upstream's token-shaped text from being taken for this session's tokens."""
-        if not work.bracketed:
-            return []
-        edits = yield from _pure(work, partial(_escaping, work, spans))
-        if edits:
-            work.past.ledger.mark("escaped", [b"yes"])
-            work.counts["escaped"] += len(edits)
+        ledger, vault, upstream = work.past.ledger, work.past.vault, work.message.endpoint.upstream
+        looks = [(number, at, token) for number, part in work.bracketed for at, token in lookalikes(part.text)]
+        in_part: dict[int, list[tuple[int, int]]] = {number: [] for number, _, _ in looks}
+        for span in spans if looks else ():
+            if span.part in in_part:
+                in_part[span.part].append((span.start, span.end))
+        for places in in_part.values():
+            places.sort()
+        edits: list[Edit] = []
+        for number, at, token in looks:
+            places = in_part[number]
+            before = bisect_left(places, (at, -1)) - 1  # spans of a part do not overlap
+            inside = before >= 0 and at <= places[before][1]
+            own = token and vault.of_token(token) and ledger.marked("sent", _sent_mark(upstream, token))
+            if not own and not inside:
+                edits.append(Edit(number, at, at, "~"))
         return edits
 
     def _see_forms(self, work: Work) -> Steps[None]:
@@ -417,27 +433,6 @@ def _holds_others(work: Work) -> bool:
 
 def _unescaping(work: Work) -> list[Edit]:
     return [Edit(number, at, at + 1, "") for number, part in work.looked_at for at in escapes(part.text)]
-
-
-def _escaping(work: Work, spans: Sequence[rewriting.Span]) -> list[Edit]:
-    """Return the edits by which token-shaped text is escaped, but for what is rewritten anyway."""
-    ledger, vault, upstream = work.past.ledger, work.past.vault, work.message.endpoint.upstream
-    looks = [(number, at, token) for number, part in work.bracketed for at, token in lookalikes(part.text)]
-    in_part: dict[int, list[tuple[int, int]]] = {number: [] for number, _, _ in looks}
-    for span in spans if looks else ():
-        if span.part in in_part:
-            in_part[span.part].append((span.start, span.end))
-    for places in in_part.values():
-        places.sort()
-    edits: list[Edit] = []
-    for number, at, token in looks:
-        places = in_part[number]
-        before = bisect_left(places, (at, -1)) - 1  # spans of a part do not overlap
-        inside = before >= 0 and at <= places[before][1]
-        own = token and vault.of_token(token) and ledger.marked("sent", _sent_mark(upstream, token))
-        if not own and not inside:
-            edits.append(Edit(number, at, at, "~"))
-    return edits
 
 
 def _spans_of(work: Work, wanted: Mapping[int, str]) -> list[rewriting.Span]:

@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain
 from typing import Any, Protocol
 
 from dlp.core.edit import Edit
@@ -410,7 +409,7 @@ class Engine:
         for finding in recalled.fields:
             if past.vault.of_token(work.parts[finding.part].text) is None:  # a token says what it is itself
                 self._add(work, replace(finding, source=work.source))
-        self._recognise(work, chain(recalled.sightings, work.cut))
+        self._recognise(work, (*recalled.sightings, *work.cut))
         work.bracketed = recalled.bracketed
         work.opaque = recalled.unreadable
         work.facts["opaque"] = recalled.opaque
@@ -484,7 +483,7 @@ class Engine:
                 self.classifier.remember_clean(block)
             first = last
 
-    def _recognise(self, work: Work, sightings: Iterable[Sighting]) -> None:
+    def _recognise(self, work: Work, sightings: Sequence[Sighting]) -> None:
         """Add what the session knows: its own tokens, and values it has hidden or let in before."""
         own = work.source
         for seen in sightings:
