@@ -88,14 +88,23 @@ def run(effort: Effort | None = None) -> dict[str, object]:
         policy.write_text(text.replace("\nrules:", f"\nrules:{_RULES}", 1), encoding="utf-8")
         product = stack.enter_context(peers.product(home))
         stock = stack.enter_context(peers.mitmdump(folder))
-        ways = {"direct": Way(up), "dlp": Way(product.port, peers.open_session(home)), "mitmdump": Way(stock.port)}
+        ways = {"direct": Way(up), "dlp": Way(product.port), "mitmdump": Way(stock.port)}
+        knowing = Way(up)
+
+        def new() -> Way:
+            """Have what follows in a session that has read nothing: what it knows is looked for in all it says."""
+            ways["dlp"] = Way(product.port, peers.open_session(home))
+            return ways["dlp"]
+
         for what, path in (("SSE event", "/events"), ("WebSocket frame", "/frames")):
             for kind, says in _KINDS:
+                knowing = new()
                 rows += asyncio.run(_latency(effort, ways, up, f"{what} {says}", f"{path}?kind={kind}"))
-        rows += asyncio.run(_growth(effort, ways["dlp"], up, product))
+        rows += asyncio.run(_growth(effort, new(), up, product))
+        rows += asyncio.run(_known(effort, knowing, up))
         for kind in ("binary", "text"):
             rows += asyncio.run(_bodies(effort, ways, up, kind))
-        rows += asyncio.run(_worn_out(effort, ways["dlp"], Way(product.port, peers.open_session(home)), up, product))
+        rows += asyncio.run(_worn_out(effort, new(), Way(product.port, peers.open_session(home)), up, product))
     return document("streams", rows)
 
 
@@ -171,6 +180,13 @@ async def _growth(effort: Effort, way: Way, up: int, product: Peer) -> list[Row]
         rows.append(row(f"speed/{kind}", effort.stream / MB / seconds, "MB/s"))
         progress(f"{name}: {grown:.1f} MB, {effort.stream / MB / seconds:.0f} MB/s")
     return rows
+
+
+async def _known(effort: Effort, way: Way, up: int) -> list[Row]:
+    """Return how fast a text is read in a session that knows the addresses of the events before: all are looked for."""
+    seconds = await _download(way, up, effort.body, "text")
+    progress(f"{effort.body / MB:.0f} MB of text in a session that knows 200 values: {seconds:.2f} s")
+    return [row("speed/text, in a session that knows 200 values", effort.body / MB / seconds, "MB/s")]
 
 
 async def _bodies(effort: Effort, ways: dict[str, Way], up: int, kind: str) -> list[Row]:

@@ -21,7 +21,7 @@ def test_a_short_run_measures_every_row():
     thrown = ("gzip coding", bombs.ENDLESS[1])
     told = streams.run(Effort(rate=500, count=100, rounds=1, body=12 * MB, stream=12 * MB, bombs=thrown))
     rows = {row["name"]: row for row in told["rows"]}  # type: ignore[attr-defined, index]
-    assert len(rows) == 20 + 3 * (2 + 1)
+    assert len(rows) == 21 + 3 * (2 + 1)
     assert all(row["value"] >= -5 for name, row in rows.items() if not name.endswith("another session"))
 
 
