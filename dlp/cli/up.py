@@ -13,6 +13,7 @@ from contextlib import suppress
 
 from dlp.adapters import ca
 from dlp.adapters.admin import admin_app, serving
+from dlp.adapters.collector import short_passes
 from dlp.adapters.fail_closed import FailClosed
 from dlp.adapters.http import HttpProxy
 from dlp.adapters.http_tls import bundle_authorities
@@ -101,7 +102,8 @@ async def _serve(app: App) -> None:
             threading.Thread(target=_warm, args=(app, pool), name="warm", daemon=True).start()
             following = asyncio.create_task(running.follow())
             try:
-                await _until_told()
+                with short_passes():
+                    await _until_told()
             finally:
                 following.cancel()
                 withdraw(settings)

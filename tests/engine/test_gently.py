@@ -93,7 +93,7 @@ def test_a_short_text_is_looked_through_at_once():
 
 
 def test_what_occurs_is_found_wherever_it_stands(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(gently, "_AT_ONCE", 10)
+    monkeypatch.setattr(gently, "_BYTES_AT_ONCE", 10)
     pattern = re.compile(b"&[a-z]{2,31};")
     for at in range(40):
         assert gently.occurs(pattern, b"-" * at + b"&" + b"a" * 31 + b";" + b"-" * (40 - at))
@@ -104,5 +104,5 @@ def test_what_occurs_is_found_wherever_it_stands(monkeypatch: pytest.MonkeyPatch
 def test_runs_are_the_same_however_many_there_are(monkeypatch: pytest.MonkeyPatch):
     pattern, data = re.compile(b"[a-z]+"), b"ab cd" * 9
     assert gently.occurrences(pattern, data) == pattern.findall(data)
-    monkeypatch.setattr(gently, "_AT_ONCE", 10)
+    monkeypatch.setattr(gently, "_BYTES_AT_ONCE", 10)
     assert list(gently.occurrences(pattern, data)) == pattern.findall(data)
