@@ -441,7 +441,7 @@ def decide(
         matches.append((flow, found))
         if ruling.verdict > verdict:  # noqa: PLR1730 - max() takes longer, on every flow
             verdict = ruling.verdict
-    if verdict is Verdict.ASK and facts.get("opaque") is True:  # nobody can agree to what nobody can read
+    if verdict >= Verdict.ASK and facts.get("opaque") is True:  # nobody can agree to what nobody can read
         rulings = [_unreadable(ruling) if ruling.verdict is Verdict.ASK else ruling for ruling in rulings]
         verdict = Verdict.BLOCK
     return Decision(verdict, tuple(rulings), _Matches(matches), policy.digest, policy.version)

@@ -13,7 +13,7 @@ EDGE = 256
 """Bytes at either end of a piece that are looked at together with what is beside it."""
 
 _MOST_RUNS = 256  # of one answer; each takes two edges
-_MOST_ANSWERS = 128
+_MOST_ANSWERS, _MOST_SESSIONS = 64, 256  # of a session; a session that is dropped loses all of its own
 _CONTENT_RANGE = re.compile(rb"bytes[ \t]+([0-9]{1,15})-([0-9]{1,15})/(?:\*|[0-9]{1,15})")
 
 
@@ -40,7 +40,7 @@ class Ranges:
 
     def __init__(self) -> None:
         """Begin with nothing."""
-        self._read: OrderedDict[tuple[str, str], list[_Run]] = OrderedDict()
+        self._read: OrderedDict[str, OrderedDict[str, list[_Run]]] = OrderedDict()
         self._forgot: set[str] = set()  # sessions of which an answer was dropped
 
     def beside(self, key: tuple[str, str], start: int, data: bytes) -> list[bytes] | None:
@@ -49,13 +49,9 @@ class Ranges:
         `key` is session and address. None where the session has read too many pieces to tell. The piece counts as read
         from now on, whatever becomes of it.
         """
-        if key not in self._read and key[0] in self._forgot:
+        runs = self._runs_of(*key)
+        if runs is None:
             return None
-        runs = self._read.pop(key, [])
-        self._read[key] = runs
-        if len(self._read) > _MOST_ANSWERS:
-            (session, _), _ = self._read.popitem(last=False)
-            self._forgot.add(session)
         if len(runs) >= _MOST_RUNS:
             return None
         stop = start + len(data)
@@ -72,3 +68,21 @@ class Ranges:
         if len(data) <= 2 * EDGE:
             return [joined] if before or after else []
         return [*([before + data[:EDGE]] if before else ()), *([data[-EDGE:] + after] if after else ())]
+
+    def _runs_of(self, session: str, address: str) -> list[_Run] | None:
+        """Return what a session has read of an answer; None where that may have been dropped for what came since.
+
+        What one session reads drops nothing of another's, unless very many read in pieces.
+        """
+        answers = self._read.pop(session, OrderedDict())
+        self._read[session] = answers
+        if address not in answers and session in self._forgot:
+            return None
+        runs = answers.pop(address, [])
+        answers[address] = runs
+        if len(answers) > _MOST_ANSWERS:
+            answers.popitem(last=False)
+            self._forgot.add(session)
+        if len(self._read) > _MOST_SESSIONS:
+            self._forgot.add(self._read.popitem(last=False)[0])
+        return runs

@@ -63,8 +63,7 @@ class Unusual:
                 yield from self._in_piece(kinds, start)
 
     def _in_piece(self, kinds: NDArray[np.uint8], at: int) -> Iterator[tuple[int, int]]:
-        ends = np.append(np.flatnonzero(kinds == 0), len(kinds))
-        starts = np.append(0, ends[:-1] + 1)
+        starts, ends = _in_rows(kinds)
         sizes = ends - starts
         enough = sizes >= self._least
         starts, ends, sizes = starts[enough], ends[enough], sizes[enough]
@@ -125,13 +124,8 @@ def words(data: bytes, table: bytes) -> Iterator[Words]:
     """Give, piece by piece, each stretch of a text of bytes that are all in `table`; see `within`."""
     longer = data + bytes(KEY)
     for start, kinds in _whole(data.translate(table)):
-        edges = np.flatnonzero(kinds[1:] != kinds[:-1]) + 1
-        if kinds[0]:
-            edges = np.append(0, edges)
-        if kinds[-1]:
-            edges = np.append(edges, len(kinds))
-        starts = edges[::2]
-        sizes = edges[1::2] - starts
+        starts, ends = _in_rows(kinds)
+        sizes = ends - starts
         keys = np.ndarray(len(kinds), "<u8", longer, start, (1,))[starts] & _MASKS[np.minimum(sizes, KEY)]
         yield Words(starts + start, sizes, keys)
 
@@ -158,6 +152,17 @@ class Among:
 
 
 _AMONG_BITS, _MIXED = 16, np.uint64(0x9E3779B97F4A7C15)
+
+
+def _in_rows(kinds: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return where each row of codes other than zero begins, and where it ends."""
+    apart = kinds == 0
+    edges = np.flatnonzero(apart[1:] != apart[:-1]) + 1
+    if not apart[0]:
+        edges = np.append(0, edges)
+    if not apart[-1]:
+        edges = np.append(edges, len(kinds))
+    return edges[::2], edges[1::2]
 
 
 def _whole(codes: bytes) -> Iterator[tuple[int, NDArray[np.uint8]]]:

@@ -307,6 +307,9 @@ def test_nobody_is_asked_about_a_message_with_an_unreadable_part():
     both = policy(*given.rules, rule(Verdict.ALLOW, "lets"))
     mixed = decide(both, [flow(None, finding=None), flow()], {"opaque": True})
     assert [ruling.verdict for ruling in mixed.rulings] == [Verdict.BLOCK, Verdict.ALLOW]
+    also = policy(*given.rules, rule(Verdict.BLOCK, "blocks"))  # nor is it told that somebody could be
+    mixed = decide(also, [flow(None, finding=None), flow()], {"opaque": True})
+    assert [ruling.verdict for ruling in mixed.rulings] == [Verdict.BLOCK, Verdict.BLOCK]
 
 
 def test_nobody_is_asked_about_what_nobody_can_see():

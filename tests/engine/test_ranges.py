@@ -75,8 +75,20 @@ def test_what_a_piece_completes_is_shown_whole(cuts: list[tuple[int, int]]):
 
 def test_of_a_session_that_read_too_many_answers_no_half_of_a_value_enters_as_if_it_were_all():
     ranges = Ranges()
+    another = ("another", KEY[1])
     assert ranges.beside(KEY, 0, TEXT[:8]) == []
-    for number in range(128):
-        assert ranges.beside(("another", f"https://a.test:443/{number}"), 0, b"x") == []
+    assert ranges.beside(another, 0, TEXT[:8]) == []
+    for number in range(64):
+        assert ranges.beside((KEY[0], f"https://a.test:443/{number}"), 0, b"x") == []
     assert ranges.beside(KEY, 8, TEXT[8:16]) is None
-    assert ranges.beside(("another", "https://a.test:443/127"), 1, b"y") == [b"xy"]
+    assert ranges.beside((KEY[0], "https://a.test:443/63"), 1, b"y") == [b"xy"]
+    assert ranges.beside(another, 8, TEXT[8:16]) == [TEXT[:16]]  # what one session reads costs no other anything
+
+
+def test_of_a_session_that_was_dropped_for_others_no_half_of_a_value_enters_as_if_it_were_all():
+    ranges = Ranges()
+    assert ranges.beside(KEY, 0, TEXT[:8]) == []
+    for number in range(256):
+        assert ranges.beside((f"session {number}", KEY[1]), 0, b"x") == []
+    assert ranges.beside(KEY, 8, TEXT[8:16]) is None
+    assert ranges.beside(("session 255", KEY[1]), 1, b"y") == [b"xy"]
