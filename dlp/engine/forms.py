@@ -39,29 +39,40 @@ _LAST_FROM = 9  # digits: identity and account numbers, cards, phones
 _LEAST_NUMBER, _MOST_NUMBER = 4, 12  # digits of an amount
 _SPELLED_TO = 19
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
-_ATBASH = str.maketrans(_LETTERS, _LETTERS[::-1])
+_TO_ATBASH = str.maketrans(_LETTERS, _LETTERS[::-1])
 _NEXT = str.maketrans(_LETTERS, _LETTERS[1:] + "a")
 _ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii")
 
 
-class Form(NamedTuple):
-    """One more way in which a value is written, folded. `alone`: not as a piece of a longer word or number.
+class Kind(NamedTuple):
+    """What a form is, and where it counts. `alone`: not as a piece of a longer word or number.
 
-    `joined`: only where several texts make it together.
-    `cued`: only beside something that says it is a part, as in `ending in 4242`. `national`: digits of a country may
-    stand in front. A tuple, since a dozen are made of each value.
+    `is_part`: several values may have it in common, and then it tells none of them. `joined`: only where several texts
+    make it together. `cued`: only beside something that says it is a part, as in `ending in 4242`. `national`: digits
+    of a country may stand in front.
     """
 
-    text: str
     name: str
     alone: bool = True
+    is_part: bool = False
+    joined: bool = False
     cued: bool = False
     national: bool = False
-    joined: bool = False
 
-    def __repr__(self) -> str:
-        """Return the form's name; its text is protected."""
-        return f"Form({self.name!r})"
+
+ITSELF = Kind("exact")
+NAME, PHONE, SPELLED = Kind("name"), Kind("phone", national=True), Kind("spelled")
+AMOUNT, DATE = Kind("amount"), Kind("date")
+_IN_WORDS, _DIGITS_IN_WORDS = Kind("words"), Kind("words", alone=False)
+_PART, _PIECE, _ENDING = Kind(PART, is_part=True), Kind(PART, alone=False, is_part=True), Kind(PART, cued=True)
+_TOGETHER, _STRETCH_OF = Kind(PART, is_part=True, joined=True), Kind(OVERLAP, alone=False, is_part=True)
+_BACKWARDS, _ROT13, _ATBASH, _CAESAR = Kind("reversed"), Kind("rot13"), Kind("atbash"), Kind("caesar")
+_ROT5, _ROT47, _SWAPPED = Kind("rot5"), Kind("rot47"), Kind("pairs swapped")
+TURNED = _BACKWARDS, _ROT13
+"""Of which kind a form is that reads as another one backwards, and moved by half the alphabet."""
+
+type Form = tuple[str, Kind]
+"""A form, folded, and what it is: a plain tuple, since a dozen are made of each value."""
 
 
 def forms(value: str) -> Iterator[Form]:
@@ -79,7 +90,7 @@ def forms(value: str) -> Iterator[Form]:
     yield from _of_facts(value)
     yield from _ends(value, folded)
     if len(folded) >= _LONG:
-        yield from (Form(stretch, OVERLAP, alone=False) for stretch in stretches(folded))
+        yield from ((stretch, _STRETCH_OF) for stretch in stretches(folded))
     elif _HALVED_FROM <= len(folded) <= _HALVED_TO:
         yield from _halves(value, folded)
 
@@ -89,8 +100,8 @@ def _of_facts(value: str) -> Iterator[Form]:
     for number in facts.number_of(value):
         whole = number.partition(".")[0]
         if number == whole and _LEAST_NUMBER <= len(whole) <= _MOST_NUMBER:
-            yield from (Form(words, "words") for words in facts.in_words(int(whole)))
-            yield from (Form(text, "amount") for text in (f"{whole}00", f"{int(whole):x}", f"0x{int(whole):x}"))
+            yield from ((words, _IN_WORDS) for words in facts.in_words(int(whole)))
+            yield from ((text, AMOUNT) for text in (f"{whole}00", f"{int(whole):x}", f"0x{int(whole):x}"))
     for said in facts.date_of(value):
         if said[4:5] == "-":
             with suppress(ValueError):
@@ -101,14 +112,14 @@ def _of_day(day: date) -> Iterator[Form]:
     """Give a date in seconds, by its day of the year, with a Roman month, and in three members."""
     moment = (day - _EPOCH).days * 86_400
     if moment > 0:
-        yield Form(str(moment), "date")
-        yield Form(str(moment * 1000), "date")
-    yield Form(f"{day.year}{day.timetuple().tm_yday:03}", "date")
-    yield Form(f"{day.day}{_ROMAN[day.month - 1]}{day.year}", "date")
-    yield Form(f"year{day.year}month{day.month}day{day.day}", "date")
-    yield Form(f"day{day.day}month{day.month}year{day.year}", "date")
+        yield str(moment), DATE
+        yield str(moment * 1000), DATE
+    yield f"{day.year}{day.timetuple().tm_yday:03}", DATE
+    yield f"{day.day}{_ROMAN[day.month - 1]}{day.year}", DATE
+    yield f"year{day.year}month{day.month}day{day.day}", DATE
+    yield f"day{day.day}month{day.month}year{day.year}", DATE
     for text in (f"{day.year}{day.month}{day.day}", f"{day.day}{day.month}{day.year}"):
-        yield Form(text, PART, joined=True)
+        yield text, _TOGETHER
 
 
 _EPOCH = date(1970, 1, 1)
@@ -119,25 +130,25 @@ def _turned(value: str, folded: str) -> Iterator[Form]:
     size = len(folded)
     if SHORTEST < size < ANYWHERE:  # below, too many words and numbers are some other one turned round
         if folded != folded[::-1]:
-            yield Form(folded[::-1], "reversed")
+            yield folded[::-1], _BACKWARDS
         if not folded.isdigit():
-            yield Form(rot13(folded), "rot13")
+            yield rot13(folded), _ROT13
     if not ANYWHERE <= size < _LONG:
         return
     if folded.isdigit():
         if size < _TURNED_DIGITS:
             return
-        yield Form(skeleton(value.translate(_NEXT_SIGN)), "caesar")
-        yield Form(folded.translate(_BY_FIVE), "rot5")
+        yield skeleton(value.translate(_NEXT_SIGN)), _CAESAR
+        yield folded.translate(_BY_FIVE), _ROT5
         if " " in value:
-            yield Form(skeleton(" ".join(word[::-1] for word in value.split(" "))), "reversed")
+            yield skeleton(" ".join(word[::-1] for word in value.split(" "))), _BACKWARDS
     else:
-        yield Form(folded.translate(_ATBASH), "atbash")
-        yield Form(folded.translate(_NEXT), "caesar")
-    for text, name in ((value.translate(_ROT47), "rot47"), (_swapped(value), "pairs swapped")):
+        yield folded.translate(_TO_ATBASH), _ATBASH
+        yield folded.translate(_NEXT), _CAESAR
+    for text, kind in ((value.translate(_TO_ROT47), _ROT47), (_swapped(value), _SWAPPED)):
         turned = skeleton(text)
         if len(turned) >= ANYWHERE:
-            yield Form(turned, name)
+            yield turned, kind
 
 
 def _swapped(value: str) -> str:
@@ -147,20 +158,20 @@ def _swapped(value: str) -> str:
 
 
 _TURNED_DIGITS = 10  # fewer digits, turned round, are some other number
-_ROT47 = {code: 33 + (code + 14) % 94 for code in range(33, 127)}
+_TO_ROT47 = {code: 33 + (code + 14) % 94 for code in range(33, 127)}
 _NEXT_SIGN = {code: code + 1 for code in range(48, 58)}
 _BY_FIVE = str.maketrans("0123456789", "5678901234")
 
 
 def _of_digits(value: str, digits: str) -> Iterator[Form]:
     if len(digits) <= _SPELLED_TO:
-        yield Form(facts.digit_by_digit(digits), "words", alone=False)
+        yield facts.digit_by_digit(digits), _DIGITS_IN_WORDS
     if _LAST_FROM <= len(digits) < _HALVED_FROM:
-        yield from (Form(digits[:size], PART) for size in (7, 8))
+        yield from ((digits[:size], _PART) for size in (7, 8))
     if _PHONE.fullmatch(value) and len(digits) <= 15:  # noqa: PLR2004 - E.164
         national = _national(value, digits)
         if len(national) >= ANYWHERE - 1:
-            yield Form(national, "phone", national=True)
+            yield national, PHONE
 
 
 def _national(value: str, digits: str) -> str:
@@ -190,25 +201,25 @@ def _ends(value: str, folded: str) -> Iterator[Form]:
         return
     if " " in value and not folded[-CUED:].isdigit():
         return
-    yield Form(folded[-CUED:], PART, cued=True)
+    yield folded[-CUED:], _ENDING
     if value.isalnum() and value not in (value.lower(), value.upper()) and any(map(str.isdigit, folded[:6])):
-        yield from (Form(folded[:size], PART) for size in (6, 7))  # of keys; of numbers it is a bank's, or a town's
+        yield from ((folded[:size], _PART) for size in (6, 7))  # of keys; of numbers it is a bank's, or a town's
     for size in (6, 7, 8):
         end = folded[-size:]
         if any(map(str.isdigit, end)) and len(set(end)) > CUED:
-            yield Form(end, PART)
+            yield end, _PART
 
 
 def _of_mail(mail: re.Match[str]) -> Iterator[Form]:
     local, domain = skeleton(mail[1]), skeleton(mail[2])
-    yield Form(f"{local}at{skeleton(mail[2].replace('.', 'dot'))}", "spelled")
-    yield Form(f"{skeleton(mail[1].replace('.', 'dot'))}at{skeleton(mail[2].replace('.', 'dot'))}", "spelled")
-    yield Form(f"{local}at{domain}", "spelled")
+    yield f"{local}at{skeleton(mail[2].replace('.', 'dot'))}", SPELLED
+    yield f"{skeleton(mail[1].replace('.', 'dot'))}at{skeleton(mail[2].replace('.', 'dot'))}", SPELLED
+    yield f"{local}at{domain}", SPELLED
     if len(local) >= 6 and local not in _SHARED:  # noqa: PLR2004 - shorter ones are words and first names
-        yield Form(local, PART)
+        yield local, _PART
         longest = max(re.split(r"[\W\d_]+", mail[1]), key=len).lower()
         if ANYWHERE < len(longest) < len(local) and longest not in _SHARED:  # a surname, mostly
-            yield Form(longest, PART)
+            yield longest, _PART
 
 
 _SHARED = frozenset(
@@ -226,17 +237,17 @@ def _of_name(value: str) -> Iterator[Form]:
     if not first or not last:
         return
     for text in (last + "".join(names[:-1]), last + first, first + last):
-        yield Form(text, "name")
+        yield text, NAME
     for text in (first[0] + last, last + first[0], first + last[0]):
         if len(text) >= 6:  # noqa: PLR2004 - shorter ones are words
-            yield Form(text, "name")
+            yield text, NAME
     if len(names) == 1:
         return
     if len(last) > ANYWHERE:  # shorter ones are many people's, and words
-        yield Form(last, PART)
+        yield last, _PART
     for size in (4, 5, 6):
         if len(first) + size >= ANYWHERE and size < len(last):
-            yield Form(first + last[:size], PART)
+            yield first + last[:size], _PART
 
 
 def _halves(value: str, folded: str) -> Iterator[Form]:
@@ -245,13 +256,13 @@ def _halves(value: str, folded: str) -> Iterator[Form]:
         size = max(ANYWHERE + 1, len(folded) * 2 // 5)
         if folded.isdigit():
             size = max(size, len(folded) - CUED + 1)  # the beginning of a phone number is a whole town's
-        yield Form(folded[:size], PART, alone=False)
+        yield folded[:size], _PIECE
         if "@" not in value and any(map(str.isdigit, folded[-size:])):  # the end of an address is many people's
-            yield Form(folded[-size:], PART, alone=False)
+            yield folded[-size:], _PIECE
     least = len(folded) * 2 // 5
     for size in {max(ANYWHERE - 2, least), max(ANYWHERE, least)}:
-        yield Form(folded[:size], PART, joined=True)
-        yield Form(folded[-size:], PART, joined=True)
+        yield folded[:size], _TOGETHER
+        yield folded[-size:], _TOGETHER
 
 
 def stretches(folded: str) -> Iterator[str]:

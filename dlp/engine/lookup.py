@@ -31,7 +31,7 @@ from dlp.engine.fingerprints import (
     prints_of_words,
 )
 from dlp.engine.folding import places, rot13, skeleton, spaced
-from dlp.engine.forms import ANYWHERE, CUED, OVERLAP, PART, SHORTEST, Form, forms
+from dlp.engine.forms import ANYWHERE, CUED, ITSELF, NAME, OVERLAP, PART, PHONE, SHORTEST, TURNED, Form, Kind, forms
 from dlp.engine.gently import matches
 from dlp.engine.matching import COMMON, Index, fold, stands_alone, whole_only
 from dlp.engine.stretches import LARGE, Among, within, words
@@ -80,38 +80,32 @@ class Match:
     form: str = "exact"
 
 
-class _Entry(NamedTuple):
-    """One folded form of a value, or the value itself where `form` is None, and how it was turned.
+class _Forms(NamedTuple):
+    """The forms of a value that are looked for, itself first, and of which kind each is.
 
-    `is_part`: several values may have it in common, and then it tells none of them. `joined`: only several texts make
-    it together.
+    Two things rather than thirty for the collector of garbage to go through, for each of the values at hand.
     """
 
-    text: str
-    form: Form | None = None
-    turned: str = ""
-    is_part: bool = False
-    joined: bool = False
+    texts: tuple[str, ...]
+    kinds: tuple[Kind, ...]
 
 
 class _Near:
     """Which of some forms of a value stand around a gram of a text: where the gram is in them is worked out once."""
 
-    def __init__(self, forms_of: Callable[[int], Iterable[_Entry]]) -> None:
+    def __init__(self, forms_of: Callable[[int], Iterable[Form]]) -> None:
         self._forms_of = forms_of
-        self._known: dict[tuple[str, int], list[tuple[int, _Entry]]] = {}
+        self._known: dict[tuple[str, int], list[tuple[int, Form]]] = {}
 
-    def at(self, folded: str, position: int, gram: str, owner: int) -> list[tuple[int, _Entry]]:
+    def at(self, folded: str, position: int, gram: str, owner: int) -> list[tuple[int, Form]]:
         """Return where forms of value number `owner` begin that have `gram` at a position of a folded text."""
         near = self._known.get((gram, owner))
         if near is None:
-            entries = [entry for entry in self._forms_of(owner) if gram in entry.text]
-            near = [(at, entry) for entry in entries for at in _places_of(gram, entry.text)]
+            holding = [form for form in self._forms_of(owner) if gram in form[0]]
+            near = [(at, form) for form in holding for at in _places_of(gram, form[0])]
             self._known[gram, owner] = near
         return [
-            (position - at, entry)
-            for at, entry in near
-            if position >= at and folded.startswith(entry.text, position - at)
+            (position - at, form) for at, form in near if position >= at and folded.startswith(form[0], position - at)
         ]
 
 
@@ -127,7 +121,7 @@ class Lookup:
     def __init__(self) -> None:
         self.crowded: list[Known] = []
         self._values: list[Known] = []
-        self._met: OrderedDict[int, tuple[_Entry, ...]] = OrderedDict()
+        self._met: OrderedDict[int, _Forms] = OrderedDict()
         self._common: set[tuple[str, bool]] = set()  # parts that two values were met to have in common
         self._whole: dict[str, Known] = {}
         self._symbols = Index()
@@ -169,26 +163,26 @@ class Lookup:
         self._dates += len(dates)
 
     def _put_forms(self, owner: int) -> None:
-        by, parts, others = set[int](), list[_Entry](), list[_Entry]()
-        for entry in _entries(self._values[owner].text, every=owner < _ALL_FORMS):
-            if len(entry.text) < ANYWHERE:
-                self._put_word(entry, owner, by)
+        by, parts, others = set[int](), list[Form](), list[Form]()
+        for form in _forms_of(self._values[owner].text, every=owner < _ALL_FORMS):
+            if len(form[0]) < ANYWHERE:
+                self._put_word(form, owner, by)
             else:
-                (parts if entry.is_part else others).append(entry)
+                (parts if form[1].is_part else others).append(form)
         longer = parts + others
-        prints = prints_in(packed(_SEPARATOR.join([entry.text for entry in longer])))  # one look for all
+        prints = prints_in(packed(_SEPARATOR.join([text for text, _ in longer])))  # one look for all
         taken, every, at = set(self.prints.candidates(prints)), prints.tolist(), 0
-        for entry in longer:
-            end = at + len(entry.text) - ANYWHERE + 1
+        for text, kind in longer:
+            end = at + len(text) - ANYWHERE + 1
             grams = every[at:end]
-            if entry.is_part:
-                self._put_part(owner, by, [gram ^ _TOGETHER for gram in grams] if entry.joined else grams)
+            if kind.is_part:
+                self._put_part(owner, by, [gram ^ _TOGETHER for gram in grams] if kind.joined else grams)
             else:
                 free = next((place for place in range(at, end) if place not in taken), None)
                 found = self._put(owner, by, grams, None if free is None else every[free])
-                if not found and entry.form is None and not entry.turned:
+                if not found and kind is ITSELF:
                     self.crowded.append(self._values[owner])
-            at += len(entry.text) + 1
+            at += len(text) + 1
 
     def _put(self, owner: int, by: set[int], grams: Sequence[int], free: int | None) -> bool:
         """Have a form found by a gram that the value is found by already, or by a `free` one, or one that few share."""
@@ -216,33 +210,35 @@ class Lookup:
                 self.prints.add(gram, owner)
                 return
 
-    def _put_word(self, entry: _Entry, owner: int, by: set[int]) -> None:
-        form, word = entry.form, entry.text
-        if form is not None and form.joined:
+    def _put_word(self, form: Form, owner: int, by: set[int]) -> None:
+        word, kind = form
+        if kind.joined:
             self._joined += 1
             word = _JOINED + word
         else:
-            cued = form is not None and form.cued
-            few = self._cued if cued else self._short
+            few = self._cued if kind.cued else self._short
             if len(few) <= _FEW:
-                for at in range(1, 0 if cued else len(word)):
+                for at in range(1, 0 if kind.cued else len(word)):
                     self._halves.setdefault(word[:at], set()).add(word[at:])
                 few.add(word)  # last: whoever sees it sees its halves as well
-            word = _CUED + word if cued else word
+            word = _CUED + word if kind.cued else word
         print_ = print_of_word(word)
-        if print_ not in by and not (entry.is_part and self.prints.sharing(print_) >= _FEW_SHARING):
+        if print_ not in by and not (kind.is_part and self.prints.sharing(print_) >= _FEW_SHARING):
             by.add(print_)
             self.prints.add(print_, owner)
 
-    def _is_common(self, part: _Entry) -> bool:
+    def _is_common(self, part: Form) -> bool:
         """Return whether two values have a part in common, so that it tells none of them."""
-        said = part.text, part.joined
+        text, kind = part
+        said = text, kind.joined
         if said in self._common:
             return True
         of: set[str] = set()
-        for print_ in _prints_of_part(part):
+        for print_ in _prints_of_part(text, joined=kind.joined):
             for owner in self.prints.owners(print_):
-                if any(said == (entry.text, entry.joined) and entry.is_part for entry in self._entries(owner)):
+                if any(
+                    text == other and each.is_part and each.joined == kind.joined for other, each in self._forms(owner)
+                ):
                     of.add(self._values[owner].text)
         if len(of) > 1:
             if len(self._common) >= _REMEMBERED:
@@ -250,14 +246,15 @@ class Lookup:
             self._common.add(said)
         return len(of) > 1
 
-    def _entries(self, owner: int) -> tuple[_Entry, ...]:
-        """Return the forms of a value: itself, and as far as they are looked for, the others."""
+    def _forms(self, owner: int) -> Iterator[Form]:
+        """Give the forms of a value: itself, and as far as they are looked for, the others."""
         found = self._met.get(owner)
         if found is None:
             if len(self._met) >= _REMEMBERED:
                 self._met.popitem(last=False)  # one by one: freed all at once, they would hold everybody up
-            found = self._met[owner] = tuple(_entries(self._values[owner].text, every=owner < _ALL_FORMS))
-        return found
+            texts, kinds = zip(*_forms_of(self._values[owner].text, every=owner < _ALL_FORMS), strict=True)
+            found = self._met[owner] = _Forms(texts, kinds)
+        return zip(*found, strict=True)
 
     # --- whole parts --------------------------------------------------------------------------------------------------
 
@@ -333,26 +330,26 @@ class Lookup:
                 yield from found
                 if not found:  # of a value that stands there whole, no form could be more
                     others.append(owner)
-            for begin, entry, known in self._hits(forms_of, folded, position, gram, others):
-                yield from _judged(text, at, begin, entry, known)
+            for begin, form, known in self._hits(forms_of, folded, position, gram, others):
+                yield from _judged(text, at, begin, form, known)
 
     def _hits(
         self, near: "_Near", folded: str, position: int, gram: str, owners: Iterable[int]
-    ) -> Iterator[tuple[int, _Entry, Known]]:
+    ) -> Iterator[tuple[int, Form, Known]]:
         """Give which forms of these values stand around a gram, where they begin, and whose they are."""
         for owner in owners:
-            for begin, entry in near.at(folded, position, gram, owner):
-                if not entry.is_part or not self._is_common(entry):
-                    yield begin, entry, self._values[owner]
+            for begin, form in near.at(folded, position, gram, owner):
+                if not form[1].is_part or not self._is_common(form):
+                    yield begin, form, self._values[owner]
 
-    def _itself(self, owner: int) -> tuple[_Entry, ...]:
-        return (_Entry(skeleton(self._values[owner].text)),)
+    def _itself(self, owner: int) -> tuple[Form, ...]:
+        return ((skeleton(self._values[owner].text), ITSELF),)
 
-    def _in_one(self, owner: int) -> list[_Entry]:
-        return [entry for entry in self._entries(owner) if not entry.joined]
+    def _in_one(self, owner: int) -> list[Form]:
+        return [form for form in self._forms(owner) if not form[1].joined]
 
-    def _in_several(self, owner: int) -> list[_Entry]:
-        return [entry for entry in self._entries(owner) if entry.joined]
+    def _in_several(self, owner: int) -> list[Form]:
+        return [form for form in self._forms(owner) if form[1].joined]
 
     def _as_words(self, text: str) -> Iterator[Match]:
         line, at = spaced(text)
@@ -431,12 +428,13 @@ class Lookup:
             for _, owners in self._known_words([word], self._short):
                 yield match.start(), match.end(), word, owners
 
-    def _shorter(self, word: str, owners: Iterable[int]) -> Iterator[tuple[_Entry, Known]]:
-        """Give which forms are this word, and whose they are."""
+    def _shorter(self, word: str, owners: Iterable[int]) -> Iterator[tuple[Kind, Known]]:
+        """Give as which forms this word is one, and whose they are."""
         for owner in owners:
-            for entry in self._entries(owner):
-                if entry.text == word and not (entry.is_part and self._is_common(entry)):
-                    yield entry, self._values[owner]
+            for form in self._forms(owner):
+                text, kind = form
+                if text == word and not (kind.is_part and self._is_common(form)):
+                    yield kind, self._values[owner]
 
     def _short_at(
         self, text: str, at: Sequence[int] | None, start: int, end: int, word: str, owners: Sequence[int]
@@ -445,11 +443,11 @@ class Lookup:
         written = fold(text[first:last])
         if _SEPARATOR in written:
             return
-        for entry, known in self._shorter(word, owners):
-            if entry.form is None:
+        for kind, known in self._shorter(word, owners):
+            if kind is ITSELF:
                 yield Match(first, last, known, "exact" if written == fold(known.text) else "separators")
-            elif not entry.form.cued and not entry.form.joined:
-                yield Match(first, last, known, entry.form.name)
+            elif not kind.cued and not kind.joined:
+                yield Match(first, last, known, kind.name)
 
     def _beside_cue(
         self, text: str, line: str, at: Sequence[int] | None, word: str, owners: Iterable[int]
@@ -503,9 +501,9 @@ class Lookup:
         joined = "".join(pieces)
         starts = list(accumulate(map(len, pieces), initial=0))
         for turned, view in zip(_TURNED, _turned(joined), strict=True) if longer else ():
-            for begin, entry, known in self._made_in(view):
-                span = begin, begin + len(entry.text)
-                if entry.joined:
+            for begin, (text, kind), known in self._made_in(view):
+                span = begin, begin + len(text)
+                if kind.joined:
                     span = _stretched(view, *span, skeleton(known.text))
                 start, stop = (len(joined) - span[1], len(joined) - span[0]) if turned == "reversed" else span
                 first, last = bisect_right(starts, start) - 1, bisect_right(starts, stop - 1) - 1
@@ -514,14 +512,14 @@ class Lookup:
         if len(pieces) <= _FEW_PIECES:
             yield from self._short_cut(pieces, *(new or (0, len(pieces))))
 
-    def _made_in(self, view: str) -> Iterator[tuple[int, _Entry, Known]]:
+    def _made_in(self, view: str) -> Iterator[tuple[int, Form, Known]]:
         """Give where values stand in a folded text, and what several texts make of them together."""
-        for kind, forms_of in ((0, self._in_one), (_TOGETHER, self._in_several)):
+        for changed, forms_of in ((0, self._in_one), (_TOGETHER, self._in_several)):
             near = _Near(forms_of)
-            for position, owners in self.prints.found_in(view, kind):
+            for position, owners in self.prints.found_in(view, changed):
                 for hit in self._hits(near, view, position, view[position : position + ANYWHERE], owners):
-                    form = hit[1].form
-                    if not hit[1].turned and (form is None or form.joined or form.name == "phone"):
+                    kind = hit[1][1]
+                    if kind is ITSELF or kind is PHONE or kind.joined:
                         yield hit
 
     def _short_cut(self, pieces: Sequence[str], begin: int, end: int) -> Iterator[tuple[int, int, Known]]:
@@ -545,37 +543,34 @@ class Lookup:
     def _made_short(self, word: str, few: Collection[str]) -> Iterator[Known]:
         """Give the short values that a word is, and those that it is a joined form of, forwards or backwards."""
         if word in few:
-            for entry, known in self._shorter(word, self.prints.owners(print_of_word(word))):
-                if entry.form is None:
+            for kind, known in self._shorter(word, self.prints.owners(print_of_word(word))):
+                if kind is ITSELF:
                     yield known
         for turned in (word, word[::-1]) if self._joined else ():
-            for entry, known in self._shorter(turned, self.prints.owners(print_of_word(_JOINED + turned))):
-                if entry.joined:
+            for kind, known in self._shorter(turned, self.prints.owners(print_of_word(_JOINED + turned))):
+                if kind.joined:
                     yield known
 
 
-def _entries(value: str, *, every: bool) -> Iterator[_Entry]:
+def _forms_of(value: str, *, every: bool) -> Iterator[Form]:
     """Give a value folded, its forms if it is to be `every` one, and what the longer ones read as when turned."""
     folded = skeleton(value)
-    yield from _with_turned(folded, None)
+    yield folded, ITSELF
+    yield from _turns(folded)
     for form in forms(value) if every else ():
-        text, name, _, cued, national, joined = form
-        if text in COMMON or (text == folded and not national):
+        text, kind = form
+        if text in COMMON or (text == folded and not kind.national):
             continue
-        if name == "name":
-            yield from _with_turned(text, form)
-        else:
-            yield _Entry(text, form, "", (name == PART and not cued) or name == OVERLAP, joined)
+        yield form
+        if kind is NAME:
+            yield from _turns(text)
 
 
-def _with_turned(text: str, form: Form | None) -> Iterator[_Entry]:
-    yield _Entry(text, form)
-    if len(text) >= ANYWHERE:
-        _, backwards, moved = _turned(text)
-        if backwards != text:
-            yield _Entry(backwards, form, "reversed")
-        if moved != text:
-            yield _Entry(moved, form, "rot13")
+def _turns(folded: str) -> Iterator[Form]:
+    if len(folded) >= ANYWHERE:
+        for text, kind in zip(_turned(folded)[1:], TURNED, strict=True):
+            if text != folded:
+                yield text, kind
 
 
 def _places_of(gram: str, text: str) -> Iterator[int]:
@@ -585,24 +580,24 @@ def _places_of(gram: str, text: str) -> Iterator[int]:
         at = text.find(gram, at + 1)
 
 
-def _prints_of_part(part: _Entry) -> set[int]:
+def _prints_of_part(text: str, *, joined: bool) -> set[int]:
     """Return all the fingerprints that a part can be found by."""
-    text = part.text
     if len(text) < ANYWHERE:
-        return {print_of_word(_JOINED + text if part.joined else text)}
-    kind = _TOGETHER if part.joined else 0
+        return {print_of_word(_JOINED + text if joined else text)}
+    kind = _TOGETHER if joined else 0
     prints = [print_of(text[at : at + ANYWHERE]) ^ kind for at in range(len(text) - ANYWHERE + 1)]
     return {prints[-1], min(prints)}
 
 
-def _judged(text: str, at: Sequence[int], begin: int, entry: _Entry, known: Known) -> Iterator[Match]:
+def _judged(text: str, at: Sequence[int], begin: int, form: Form, known: Known) -> Iterator[Match]:
     """Give the match of a form that begins at `begin` of the folded text if what is written there can mean the value.
 
     `at` says where in the text the folded one is from.
     """
-    start, end = int(at[begin]), int(at[begin + len(entry.text) - 1]) + 1
+    folded, kind = form
+    start, end = int(at[begin]), int(at[begin + len(folded) - 1]) + 1
     written = text[start:end]
-    if entry.form is None and not entry.turned:
+    if kind is ITSELF:
         value = fold(known.text)
         lead = value.find(fold(written)[:1])
         first = start - max(lead, 0)
@@ -612,20 +607,16 @@ def _judged(text: str, at: Sequence[int], begin: int, entry: _Entry, known: Know
             return
     if _SEPARATOR in written and _SEPARATOR not in known.text:
         return
-    if len(written) > len(entry.text) and _WIDE_GAP in spaced(written)[0]:
+    if len(written) > len(folded) and _WIDE_GAP in spaced(written)[0]:
         return
-    loose = entry.form is not None and not entry.form.alone
-    if not loose and (len(entry.text) < _LONG or entry.text.isdigit()):
-        national = entry.form is not None and entry.form.national
-        if not _by_itself(text, start, end, national=national):
-            return
-    if entry.turned:
-        form = entry.turned
-    elif entry.form is not None:
-        form = entry.form.name
-    else:
-        form = "look-alikes" if not written.isascii() else "separators"
-    yield Match(start, end, known, form)
+    if (
+        kind.alone
+        and (len(folded) < _LONG or folded.isdigit())
+        and not _by_itself(text, start, end, national=kind.national)
+    ):
+        return
+    spaced_out = "separators" if written.isascii() else "look-alikes"
+    yield Match(start, end, known, spaced_out if kind is ITSELF else kind.name)
 
 
 _TURNED = ("", "reversed", "rot13")
