@@ -35,7 +35,8 @@ _CODES = bytes(
     0 if kind == " " else 1 if kind == "0" else 6 if kind == "a" else 10 for kind in map(chr, _KINDS)
 )  # a figure, or a letter and of which kind, as bits
 _AROUND = _LONGEST + 1  # bytes that a group may go on behind a piece of a text, and one more
-_CHANGES = (b"0a", b"a0", b"0A", b"A0", b"aA", b"AAa")
+_OF_LETTERS = (b"aA", b"AAa")
+_CHANGES = (b"0a", b"a0", b"0A", b"A0", *_OF_LETTERS)
 """What each group that is neither a word nor a number holds one of: figures beside letters, capitals within words."""
 
 _HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
@@ -56,8 +57,12 @@ def may_be_grouped(data: bytes) -> bool:
     if len(data) >= LARGE:
         tokens = _mixed(data)
     else:
-        kinds = data.translate(_KINDS).replace(b" 00T00 ", b" ").replace(b" 00T ", b" ").replace(b"T", b"A")  # times
-        if not any(change in kinds for change in _CHANGES):  # as in most texts
+        kinds = data.translate(_KINDS)
+        with_figures = b"0" in kinds
+        if with_figures:
+            kinds = kinds.replace(b" 00T00 ", b" ").replace(b" 00T ", b" ")  # times
+        kinds = kinds.replace(b"T", b"A")
+        if not any(change in kinds for change in (_CHANGES if with_figures else _OF_LETTERS)):  # as in most texts
             return False
         tokens = set(data.translate(_ONLY_ALNUM).split())
     odd = [len(token) for token in tokens if not token.isdigit() and not _is_plain(token)]

@@ -49,6 +49,8 @@ def may_be_sealed(surface: bytes) -> bool:
     """Return whether a surface may hold something that nobody could read; True costs a closer look."""
     seen = rows(surface, _ROWS, _ENOUGH)
     mixed = seen & _MIXED == _MIXED
+    if mixed and len(surface) < LARGE and len(surface.translate(None, _FIGURES)) == len(surface):
+        mixed = not surface.isascii()  # beyond ASCII there are other figures
     return bool(
         (seen & 1 and any(_dense(token.decode()) for token in _long_ones(surface)))
         or (seen & 2 and _OF_LIST in surface.translate(_IN_LIST) and occurs(_LIST_IN_BYTES, surface, _LONGEST_LIST))

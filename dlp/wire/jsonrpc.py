@@ -165,6 +165,8 @@ def result_bytes(id: Id, result: Mapping[str, object]) -> bytes:  # noqa: A002 -
 def _load(raw: bytes) -> tuple[object, set[str]]:
     """Return the JSON value and the keys that some object has twice."""
     twice: set[str] = set()
+    if len(raw) <= _SHORT and (known := _quickly(raw)) is not None:
+        return known, twice
     try:
         text = raw.decode()
         try:
@@ -177,6 +179,37 @@ def _load(raw: bytes) -> tuple[object, set[str]]:
         what = "UTF-8" if isinstance(error, UnicodeDecodeError) else "JSON"
         raise RpcError(PARSE_ERROR, f"json-rpc: {len(raw)} bytes that are not {what}") from None
     return value, twice
+
+
+_SHORT = 16_384
+
+
+def _quickly(raw: bytes) -> object:
+    """Return the JSON value of a short message, at half the cost; None where it takes a closer look.
+
+    Where there is no backslash, every quotation mark begins or ends a text. So a reader that keeps the last of equal
+    keys has seen none where it has kept as many texts as there are pairs of these.
+    """
+    if b"\\" in raw:
+        return None
+    try:
+        value = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return None
+    kept, left = 0, [value]
+    while left:
+        one = left.pop()
+        kind = type(one)
+        if kind is str:
+            kept += 1
+        elif kind is dict:
+            kept += len(one)
+            left += one.values()
+        elif kind is list:
+            left += one
+        elif kind is float:  # so it reads whole numbers, too, that are long
+            return None
+    return value if kept * 2 == raw.count(b'"') else None
 
 
 class _TwiceError(Exception):
@@ -240,7 +273,9 @@ def _check(value: Mapping[str, object], known: Id | None) -> None:
 
 def _alike(value: object, names: frozenset[str], known: Id | None) -> None:
     """Raise RpcError where a key differs from one of the protocol's in case only: some readers make no difference."""
-    for key in value.keys() - names if isinstance(value, dict) else ():
+    if not isinstance(value, dict) or value.keys() <= names:
+        return
+    for key in value.keys() - names:
         if key.casefold() in _FOLDED[names]:
             raise RpcError(INVALID_REQUEST, "json-rpc: a key differs in case only from one of the protocol's", known)
 

@@ -45,7 +45,6 @@ _SPACE = re.compile(r"[ \t\r\n]*+")
 _TEXT = re.compile(r'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)
 _SCALAR = re.compile(r'"(?:[^"\\]++|\\.)*+"|[^\s,}\]]++', re.DOTALL)
 _PREFIX = {"params": "", "result": "", "error": "/error"}
-_BLOB = re.compile(rb'"(?:blob|data)"')
 _STRUCTURED = frozenset(["text/csv", "text/tab-separated-values", "text/xml", "application/xml", "text/html"])
 _RETURNED = "/structuredContent"
 _OF_A_RESULT = re.compile(r"/(?:contents?|messages)/")
@@ -68,6 +67,9 @@ _FRAME = frozenset(
 """Names of members that are the protocol's, and in which small and capital letters stand as in something sealed: as
 parts they would be looked at again and again, and they say nothing."""
 _FRAMES = re.compile(rb'"(?:jsonrpc|%b)"\s*:' % "|".join(sorted(_FRAME)).encode())
+_OPENS = re.compile(rb'\A\{?"result":\{"content":\[\{(?:"type":"text",)?"text":')
+_OPENED = b'"content" "type" "text" '
+"""What most answers begin with, and the keys in it: all of it in a row would make of the first word what is no word."""
 _TOKEN = re.compile(rb'"progressToken"\s*:\s*\d+\s*,?\s*')
 _BLOCKS = ["text", "image", "audio", "resource", "resource_link", "tool_use", "tool_result"]
 _SCHEMAS = ["object", "string", "number", "integer", "boolean", "array", "null"]
@@ -132,13 +134,13 @@ class McpBody:
         self._pieces: _Pieces | None = None
         raw = rpc.raw
         # Blobs are decoded, so their text does not stand here; nor does one with escapes, and JSON in a text has them.
-        verbatim = b"\\" not in raw and not ((_BLOB.search(raw) and b'"mimeType"' in raw) or b'"blob"' in raw)
+        verbatim = not (b"\\" in raw or b'"blob"' in raw or (b'"data"' in raw and b'"mimeType"' in raw))
         meta = _meta_of(rpc) if verbatim else None
         start, end = meta or (0, 0)
         rest, key = raw[:start] + raw[end:], None
         if str(rpc.id) in known and (without := _without_id(rest, rpc)) is not None:  # a known id is no part
             rest, key = without, ("mcp", sha256(without).digest()) if again else None
-        surface = _FRAMES.sub(b"", _said_once(rest, rpc)) if verbatim else None
+        surface = _FRAMES.sub(b"", _OPENS.sub(_OPENED, _said_once(rest, rpc), count=1)) if verbatim else None
         if meta is None:
             whole = Block(self._make, surface=surface, key=key, raw=raw, bound=self._bound)
             self.blocks: tuple[Block, ...] = (whole,)

@@ -72,6 +72,31 @@ def test_what_two_readers_may_take_for_different_messages_is_none(raw: bytes, kn
     assert told.value.id == known
 
 
+_TOLD = st.sampled_from(["a", "b", "", ":", "a:b", "{", "é", "\\\\", '\\\\"'])
+_WRITTEN = st.recursive(
+    _TOLD.map('"{}"'.format) | st.sampled_from(["1", "-0", "0.5", "true", "null", "9" * 30, "1e999", "NaN", "01"]),
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda some: f"[{','.join(some)}]")
+        | st.lists(st.tuples(_TOLD, inner), max_size=3).map(
+            lambda some: "{" + ", ".join(f'"{key}": {value}' for key, value in some) + "}"
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(_WRITTEN)
+def test_a_short_message_is_read_more_quickly_and_as_a_long_one_is(written: str):
+    def told(padding: str) -> object:
+        try:
+            rpc = read_rpc(f'{{"jsonrpc":"2.0","id":1,"result":{{"a":{written}}}}}{padding}'.encode())
+        except RpcError as error:
+            return error.code, error.id
+        return repr(rpc.body), rpc.id
+
+    assert told("") == told(" " * 20_000)
+
+
 @given(st.lists(st.dictionaries(st.text(), st.integers() | st.text() | st.none()), min_size=1, max_size=5))
 def test_a_batch_is_taken_apart_into_what_was_put_together(messages: list[dict[str, object]]):
     raw = b" [" + b" ,\n".join(json.dumps(one).encode() for one in messages) + b"]"

@@ -140,6 +140,24 @@ def test_a_text_that_stands_in_both_copies_is_shown_once_and_is_a_part_twice():
     assert all(part.text.encode() in block.surface for part in block.parts)
 
 
+@pytest.mark.parametrize(
+    "result",
+    [
+        {"content": [{"text": "Hello", "type": "text"}]},
+        {"content": [{"type": "text", "text": "Hello"}], "isError": False},
+        {"content": [{"text": "a"}, {"text": "b"}], "structuredContent": {"result": {"content": [{"text": "c"}]}}},
+        {"result": {"content": [{"type": "text", "text": "Hello"}]}},
+    ],
+)
+@pytest.mark.parametrize("first", ["jsonrpc", "result"])
+def test_the_keys_that_an_answer_begins_with_are_shown_apart_from_its_text(result: dict[str, Any], first: str):
+    envelope = {"jsonrpc": "2.0", "id": 1}
+    raw = orjson.dumps({**envelope, "result": result} if first == "jsonrpc" else {"result": result, **envelope})
+    (block,) = McpBody(read_rpc(raw), limit=1_000_000, known=frozenset(["1"])).blocks
+    assert block.surface is not None
+    assert all(part.text.encode() in block.surface for part in block.parts)
+
+
 def test_a_progress_token_that_is_the_requests_id_does_not_make_the_rest_another():
     def keys(number: int, token: int) -> list[object]:
         meta = {"progressToken": token, "about": "me"}
