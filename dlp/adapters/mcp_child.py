@@ -17,10 +17,10 @@ from dlp.adapters.mcp_lines import Lines
 from dlp.adapters.mcp_remote import Begin
 from dlp.config import Limits, McpServer
 from dlp.core.message import Direction
-from dlp.engine.mcp_dialogue import Dialogue, Send
+from dlp.engine.mcp_dialogue import Common, Dialogue, Send
 from dlp.engine.sessions import SessionInfo
-from dlp.wire.jsonrpc import Id, RpcError, Sort, read_rpc
-from dlp.wire.mcp import renamed, with_id
+from dlp.wire.jsonrpc import Id, RpcError, Sort, is_batch, read_rpc, split_batch
+from dlp.wire.mcp import LATEST, renamed, with_id
 from dlp.wire.mcp_headers import McpHeaders
 
 _MOST_HELD = 256
@@ -235,7 +235,7 @@ class Children:
         if not ours and _is_initialize(content):
             ours = secrets.token_hex(16).encode()
             fields.append((SESSION, ours))
-        elif ours and (session.id, ours) not in self._children:
+        elif ours and not self.knows(session, ours):
             await request.answer(_MISSING, _error("Session not found"))
             return
         child = await self._child(session, ours)
@@ -244,6 +244,9 @@ class Children:
             dialogue = self._begin(session, self._server.name, None)
             dialogue.record(Direction.INBOUND, "upstream", "The server did not answer", told)
             await request.answer(_BUSY, _error(told))
+            return
+        if is_batch(content) and child.dialogue.has_batches:
+            await self._batch(request, child, content)
             return
         back, waiter = await child.send(content, request)
         if waiter is None:
@@ -267,6 +270,36 @@ class Children:
         while send is not None:
             await request.event(send.raw)
             send = None if send.answers else await child.wait(waiter)
+        await request.end()
+
+    async def _batch(self, request: Request, child: Child, content: bytes) -> None:
+        """Give each message of a batch to the server; what comes for them is given as it comes."""
+        try:
+            messages = split_batch(content)
+        except RpcError as error:
+            await request.answer(_BAD, _error(str(error)))
+            return
+        sent = [await child.send(one, request) for one in messages]
+        back, waiters = [send for sends, _ in sent for send in sends], [one for _, one in sent if one is not None]
+        if not (back or waiters):
+            await request.answer(_ACCEPTED)
+            return
+
+        async def rest(waiter: Waiter) -> None:
+            while (send := await child.wait(waiter)) is not None:
+                await request.event(send.raw)
+                if send.answers:
+                    return
+
+        await request.begin_events()
+        for send in back:
+            await request.event(send.raw)
+        try:
+            await asyncio.gather(*map(rest, waiters))
+        except asyncio.CancelledError:
+            for waiter in waiters:
+                child.give_up(waiter)
+            raise
         await request.end()
 
     async def get(self, session: SessionInfo, request: Request) -> None:
@@ -296,6 +329,11 @@ class Children:
             self._end(child)
         await request.answer(_OK if child is not None else _MISSING)
 
+    def knows(self, session: SessionInfo, ours: bytes) -> bool:
+        """Return whether this MCP session is one that goes on: with its process it is over, and begins anew."""
+        child = self._children.get((session.id, ours))
+        return child is not None and not child.over
+
     def sweep(self, alive: Callable[[str], bool]) -> None:
         """End the processes of sessions that are over, and forget those that ended by themselves."""
         for key, child in list(self._children.items()):
@@ -322,7 +360,8 @@ class Children:
                 return child
             if not self._may_start(session.id):
                 return None
-            dialogue = self._begin(session, self._server.name, None)
+            # Without a session a client is of the latest revision, or of none that is known: it has no batches.
+            dialogue = self._begin(session, self._server.name, None if ours else Common(revision=LATEST))
             child = Child(dialogue, self._finish, self._limits, shared=not ours)
             try:
                 await child.start(self._server)

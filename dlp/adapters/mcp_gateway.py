@@ -88,7 +88,7 @@ class Gateway:
         self.children = {
             name: Children(server, begin, finish, limits) for name, server in servers.items() if not server.url
         }
-        self._each: Mapping[str, Server] = {**self.remotes, **self.children}
+        self._each: Mapping[str, Remote | Children] = {**self.remotes, **self.children}
         self._joined = Joined(self._each, servers)
         self._names = frozenset[str]()
 

@@ -36,7 +36,7 @@ _NOT_MODERN = frozenset({"initialize", "ping", "logging/setLevel"})
 _UNREACHED = "dlp/unavailable"
 """The member of a list's `_meta` that says which servers are missing from it, and why."""
 _MOST_PAGES = 100
-_ACCEPTED, _OK, _BAD = 202, 200, 400
+_ACCEPTED, _OK, _BAD, _MISSING = 202, 200, 400, 404
 _LISTS = {"tools/list": "tools", "prompts/list": "prompts", "resources/list": "resources"}
 _LISTS["resources/templates/list"] = "resourceTemplates"
 _NEEDS = {"tools": "tools", "prompts": "prompts", "resources": "resources", "resourceTemplates": "resources"}
@@ -50,6 +50,10 @@ class Server(Protocol):
 
     async def post(self, session: SessionInfo, request: Request, content: bytes) -> None:
         """Serve a message."""
+        ...
+
+    def knows(self, session: SessionInfo, ours: bytes) -> bool:
+        """Return whether an MCP session goes on."""
         ...
 
 
@@ -184,6 +188,11 @@ class Joined:
             await self._each[server].post(session, given, renamed(rpc, new))
         finally:
             del inner.open[ours]
+        if watch.gone:
+            self._forget(session, server, inner)
+            raise NotThereError(
+                f"{server}: it has ended its session, and was not asked; a new one begins with the next"
+            )
 
     def _asks(self, session: SessionInfo, server: str, inner: Inner) -> Callable[[Id], Id]:
         """Return what gives an id of ours to a question of a server's."""
@@ -214,7 +223,7 @@ class Joined:
         if rpc.method != "notifications/cancelled" or not isinstance(number, str | int):
             return
         for (owner, server, _), ready in list(self._inner.items()):
-            if owner == session.id and ready.done() and not ready.cancelled() and not ready.exception():
+            if owner == session.id and _is_there(ready):
                 inner = ready.result()
                 for ours in [ours for ours, (theirs, _) in inner.open.items() if theirs == number]:
                     given = Request("POST", f"/{server}/mcp", _fields(inner, rpc.method), _Collected())
@@ -291,6 +300,9 @@ class Joined:
         """Return our MCP session with a server, begun where there is none; raises NotThereError."""
         key = (session.id, server, modern)
         ready = self._inner.get(key)
+        begun = ready.result() if ready is not None and _is_there(ready) else None
+        if begun is not None and begun.session and not self._each[server].knows(session, begun.session):
+            ready = None  # its process has ended
         if ready is None:
             ready = self._inner[key] = asyncio.ensure_future(self._begin(session, server, modern=modern))
         try:
@@ -299,6 +311,13 @@ class Joined:
             if self._inner.get(key) is ready:
                 del self._inner[key]
             raise
+
+    def _forget(self, session: SessionInfo, server: str, inner: Inner) -> None:
+        """Forget an MCP session that its server has ended."""
+        for key in ((session.id, server, False), (session.id, server, True)):
+            ready = self._inner.get(key)
+            if ready is not None and _is_there(ready) and ready.result() is inner:
+                del self._inner[key]
 
     async def _begin(self, session: SessionInfo, server: str, *, modern: bool) -> Inner:
         if modern:
@@ -340,8 +359,8 @@ class Joined:
         await self._each[server].post(session, ours, raw)
         if method == "initialize":
             inner.session = answer.one(SESSION)
-        if answer.status == 404:  # noqa: PLR2004 - the server has forgotten the session
-            self._inner.pop((session.id, server, False), None)
+        if answer.status == _MISSING:  # the server has forgotten the session
+            self._forget(session, server, inner)
         said = answer.message(number)
         result, error = said.get("result"), said.get("error")
         if not isinstance(result, dict):
@@ -411,17 +430,24 @@ class _Watch:
         self._asks = asks
         self._plain = plain
         self._begun: MutableMapping[str, Any] | None = None
+        self._events = False
+        self.gone = False  # the server has ended the session in which it was asked, so it did nothing
 
     async def __call__(self, message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
             self._begun = message  # how long its body is will be known once that was written anew
             return
         body, begun = message.get("body", b""), self._begun
-        if b"data: " in body[:200] or not body.startswith((b"{", b"[")):
+        if begun is not None:
+            self.gone = begun["status"] == _MISSING and bool(self._inner.session)
+            self._events = (b"content-type", EVENTS) in begun["headers"]
+        if self.gone:
+            return
+        if self._events:
             body = b"\n".join(
                 b"data: " + self._given(line[6:]) if line.startswith(b"data: ") else line for line in body.split(b"\n")
             )
-        else:
+        elif body:
             body = self._given(body)
         if begun is not None:
             self._begun = None
@@ -450,6 +476,10 @@ class _Watch:
         if self._plain and rpc.sort is Sort.RESULT:
             return result_bytes(theirs, {"resultType": "complete", "ttlMs": 0, "cacheScope": "private", **rpc.body})
         return with_id(rpc, theirs)
+
+
+def _is_there(ready: "asyncio.Future[Inner]") -> bool:
+    return ready.done() and not ready.cancelled() and ready.exception() is None
 
 
 def _is_modern(rpc: Rpc) -> bool:

@@ -142,6 +142,10 @@ class Remote:
             task.cancel()
         self._upstream.close()
 
+    def knows(self, session: SessionInfo, ours: bytes) -> bool:
+        """Return whether this MCP session was begun here, as far as is known of the server."""
+        return (session.id, ours) in self._threads
+
     def sweep(self, alive: Callable[[str], bool]) -> None:
         """Forget what belongs to sessions that are over."""
         for key in [key for key in self._threads if not alive(key[0])]:

@@ -76,7 +76,9 @@ class Turns:
         self._next()
 
     def _give_up(self, session: str, turn: "asyncio.Future[None]") -> None:
-        queue = self._waiting[session]
+        queue = self._waiting.get(session, deque())
+        if turn not in queue:  # it was passed over, as it had been given up already
+            return
         queue.remove(turn)
         if not queue:
             del self._waiting[session]

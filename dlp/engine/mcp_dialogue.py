@@ -32,7 +32,7 @@ from dlp.wire.jsonrpc import (
     result_bytes,
     split_batch,
 )
-from dlp.wire.mcp import VERSION_KEY, McpBody, Target, target_of
+from dlp.wire.mcp import MOST_COUNTED, VERSION_KEY, McpBody, Target, target_of
 
 OUTBOUND, INBOUND = Direction.OUTBOUND, Direction.INBOUND
 
@@ -155,6 +155,11 @@ class Dialogue:
         """The client's requests that wait for an answer."""
         return [number for number, request in self._asked.items() if not request.cancelled]
 
+    @property
+    def has_batches(self) -> bool:
+        """Whether the revision that was agreed on has batches."""
+        return self.common.revision == _BATCHES
+
     # --- messages ----------------------------------------------------------------------------------------------------
 
     def from_client(self, raw: bytes, beside: Beside | None = None, *, ours: bool = False) -> Steps:
@@ -259,9 +264,12 @@ class Dialogue:
         return (Send(OUTBOUND, written.raw, rpc.id, headers=written.headers),)
 
     def _counted(self, number: Id) -> set[str]:
-        """Return the id of a request if it is the next after the last: then everybody knew what it would be."""
+        """Return the id of a request if it counts on from the last: then everybody knew what it would be.
+
+        One too long to count messages may have been begun next to a value, and is none.
+        """
         before = self.common.count
-        self.common.count = number if isinstance(number, int) else None
+        self.common.count = number if isinstance(number, int) and number < MOST_COUNTED else None
         return {str(number)} if before is not None and number == before + 1 else set()
 
     def _from_us(self, rpc: Rpc, beside: Beside | None) -> Sequence[Send]:

@@ -155,7 +155,7 @@ def _described(parameters: Sequence[_Parameter]) -> Iterator[str]:
 def _docstring(text: str, indent: str = "") -> str:
     """Return a docstring that says `text`, whatever is in it: nothing in it ends the string or the line early."""
     # What is not printed is left out: whoever reads the code must see what a model reads.
-    shown = "".join(sign if sign == "\n" or sign.isprintable() else " " for sign in text)
+    shown = "".join(sign if sign == "\n" or sign.isprintable() else " " for sign in text).rstrip()
     escaped = shown.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
     if escaped.endswith('"'):
         escaped = escaped[:-1] + '\\"'

@@ -21,6 +21,7 @@ from dlp.core.errors import ParseError
 from dlp.core.message import MCP_METHODS, Block, Kind, Part
 from dlp.core.policy import decoded_path
 from dlp.wire.body import Body, read_body
+from dlp.wire.container import sniff
 from dlp.wire.json_text import JSON_STRING, scan_json
 from dlp.wire.jsonrpc import Id, Rpc, Sort, may_be_json
 from dlp.wire.leaf import Leaves, Place, by_part, make_part, rewrite
@@ -52,10 +53,13 @@ _OF_A_RESULT = re.compile(r"/(?:contents?|messages)/")
 _META = "/_meta/"
 _META_KEY = re.compile(rb'"_meta"[ \t\r\n]*:[ \t\r\n]*(?={)')
 _LONGEST_META = 1024
-_MOST_COUNTED = 1_000_000
+MOST_COUNTED = 1_000_000
+"""What a number that counts messages is below."""
 _DECODER = json.JSONDecoder()
 
-VERSIONS = frozenset(["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"])
+LATEST = "2026-07-28"
+"""The revision without sessions."""
+VERSIONS = frozenset(["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", LATEST])
 _VERSION = re.compile(rb'("io\.modelcontextprotocol/protocolVersion"\s*:\s*)"(?:%b)"' % "|".join(VERSIONS).encode())
 _FRAME = frozenset(
     (  # noqa: SIM905 - as a list it would be a page
@@ -66,6 +70,16 @@ _FRAME = frozenset(
 )
 """Names of members that are the protocol's, and in which small and capital letters stand as in something sealed: as
 parts they would be looked at again and again, and they say nothing."""
+_NAMES = frozenset(
+    (  # noqa: SIM905 - the same
+        "content contents text blob data uri uriTemplate name title description type role resource messages tools "
+        "prompts resources resourceTemplates values completion"
+    ).split(" ")
+)
+"""More of them, which are words that may be somebody's where a message holds what is somebody's: a member of the
+protocol's that were rewritten, as `blob` would be once somebody is called that, would be no member any more."""
+_SOMEBODYS = ("/arguments/", "/structuredContent/", "/_meta/", "/inputSchema/", "/outputSchema/", "/requestedSchema/")
+_CALLED = re.compile(r"/(?:tools|prompts|resourceTemplates)/\d+/(?:.*/)?(?:name|title)")
 _FRAMES = re.compile(rb'"(?:jsonrpc|%b)"\s*:' % "|".join(sorted(_FRAME)).encode())
 _OPENS = re.compile(rb'\A\{?"result":\{"content":\[\{(?:"type":"text",)?"text":')
 _OPENED = b'"content" "type" "text" '
@@ -146,7 +160,8 @@ class McpBody:
             self.blocks: tuple[Block, ...] = (whole,)
             return
         said = raw[start:end]
-        if rpc.meta.get("progressToken") == rpc.id and type(rpc.id) is int:  # the id says it: a part of the message
+        tokens = said.count(b'"progressToken"')  # of which none may stand for another that says something else
+        if tokens == 1 and rpc.meta.get("progressToken") == rpc.id and type(rpc.id) is int:  # the id says it
             said = _TOKEN.sub(b"", said, count=1)
         self.blocks = (
             Block(lambda: self._share(meta=False), surface=surface, key=key, raw=raw, bound=self._bound),
@@ -230,7 +245,7 @@ class _Pieces:
     def _is_word(self, part: Part, index: int) -> bool:
         """Return whether this is one of the protocol's own words."""
         if part.kind is Kind.KEY:
-            return part.text in _FRAME
+            return part.text in _FRAME or (part.text in _NAMES and not any(one in part.path for one in _SOMEBODYS))
         words = _WORDS.get(part.name)
         if part.kind is not Kind.TEXT or words is None or part.text not in words:
             return False
@@ -254,6 +269,8 @@ class _Pieces:
             return make_part(
                 part.path.removeprefix(_RETURNED), part.text, part.kind, part.name, unstructured=part.unstructured
             )
+        if self._rpc.sort is Sort.RESULT and _CALLED.fullmatch(part.path):
+            return replace(part, name="function")  # a tool or a parameter is called so, after nobody
         if part.name == "text" and self._rpc.sort is Sort.RESULT and _OF_A_RESULT.match(part.path):
             return replace(part, unstructured=True)  # CSV, prose: a field may be anywhere in it, as in a text body
         return part
@@ -270,7 +287,9 @@ class _Pieces:
                 content = base64.b64decode(part.text, validate=True)
             except binascii.Error:
                 return None, False
-            return read_body(content, mime, "", limit=self._limit, prefix=part.path), True
+            body = read_body(content, mime, "", limit=self._limit, prefix=part.path)
+            # What only happens to be base64 must not pass for a text in some other charset: then nobody looks at it.
+            return (None, False) if _is_other_text(content, body) else (body, True)
         text = part.text.lstrip()
         if text[:1] in ("{", "[") and may_be_json(part.text):
             prefix = "" if returned and name == "text" else part.path
@@ -395,7 +414,7 @@ def _without_id(raw: bytes, rpc: Rpc) -> bytes | None:
 
 def _counts(number: object) -> bool:
     """Tell whether a number is one that counts messages, too small to say anything else."""
-    return isinstance(number, int) and not isinstance(number, bool) and 0 <= number < _MOST_COUNTED
+    return isinstance(number, int) and not isinstance(number, bool) and 0 <= number < MOST_COUNTED
 
 
 def _scan(text: str, rpc: Rpc) -> Leaves:
@@ -444,6 +463,15 @@ def _is_json(text: str) -> bool:
     except ParseError:
         return False
     return _after(text, end) == len(text)
+
+
+def _is_other_text(content: bytes, body: Body) -> bool:
+    """Return whether these bytes were read as a text although they are not UTF-8; any bytes are one in Latin-1."""
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return not sniff(content) and all(part.kind is not Kind.OPAQUE for part in body.block.parts)
+    return False
 
 
 def _difference(part: int, old: str, new: str) -> Edit:

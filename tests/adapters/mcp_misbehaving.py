@@ -5,6 +5,7 @@ import os
 import sys
 import time
 
+BEGUN: list[object] = []
 CANCELLED: list[object] = []
 WAITING: list[object] = []
 
@@ -20,8 +21,11 @@ def serve(message: dict) -> None:  # noqa: C901, PLR0912 - one branch a kind of 
     number, params = message.get("id"), message.get("params", {})
     method, tool = message.get("method"), params.get("name")
     if method == "initialize":
+        BEGUN.append(number)
+        asked = params.get("protocolVersion")
+        revision = asked if asked == "2025-03-26" else "2025-11-25"
         info = {"name": "m", "version": "1"}
-        say(id=number, result={"protocolVersion": "2025-11-25", "capabilities": {"tools": {}}, "serverInfo": info})
+        say(id=number, result={"protocolVersion": revision, "capabilities": {"tools": {}}, "serverInfo": info})
     elif method == "tools/list":
         say(id=number, result={"tools": [{"name": "echo", "inputSchema": {}}]})
     elif method == "notifications/cancelled":
@@ -59,6 +63,8 @@ def serve(message: dict) -> None:  # noqa: C901, PLR0912 - one branch a kind of 
         time.sleep(60)
     elif tool == "silent":
         pass
+    elif tool == "begun":
+        say(id=number, result={"content": [{"type": "text", "text": str(len(BEGUN))}]})
     elif tool == "cancelled":
         say(id=number, result={"content": [{"type": "text", "text": str(CANCELLED)}]})
     else:

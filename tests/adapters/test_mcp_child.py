@@ -221,3 +221,38 @@ def test_an_id_that_is_open_is_not_taken_twice_in_one_mcp_session(shell: Shell):
         assert (await waiting)[2][0]["result"]["isError"] is True  # it fell silent
 
     run(shell, story)
+
+
+def test_the_messages_of_a_batch_are_answered_where_the_revision_has_them(shell: Shell):
+    async def story(http: Http) -> None:
+        _, fields, _ = await http.ask("/one/mcp", request(1, "initialize", protocolVersion="2025-03-26"))
+        own = fields["mcp-session-id"]
+        note = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+        batch = [call(7, "echo", n=7), note, call(8, "progress", meta={"progressToken": "p"}), call(7, "echo", n=9)]
+        _, _, told = await http.ask("/one/mcp", batch, mcp_session_id=own)
+        assert [one["id"] for one in told if "error" in one] == [None]  # one id twice
+        assert {one["id"]: text_of(one) for one in told if "result" in one} == {7: '{"n": 7}', 8: "done"}
+        assert [one["params"]["progressToken"] for one in told if "params" in one] == ["p"]
+        assert (await http.ask("/one/mcp", [note], mcp_session_id=own))[0] == 202
+        assert (await http.ask("/one/mcp", [], mcp_session_id=own))[0] == 400
+
+    run(shell, story)
+
+
+def test_where_no_revision_was_agreed_on_there_are_no_batches(shell: Shell):
+    async def story(http: Http) -> None:
+        status, _, told = await http.ask("/one/mcp", [call(1, "die")])
+        assert (status, told[0]["id"], "error" in told[0]) == (400, None, True)
+        assert text_of((await http.ask("/one/mcp", call(2, "echo")))[2][0]) == "{}"
+
+    run(shell, story)
+
+
+def test_an_mcp_session_ends_with_its_process(shell: Shell):
+    async def story(http: Http) -> None:
+        _, fields, _ = await http.ask("/one/mcp", request(1, "initialize", protocolVersion="2025-11-25"))
+        own = fields["mcp-session-id"]
+        await http.ask("/one/mcp", call(2, "die"), mcp_session_id=own)
+        assert (await http.ask("/one/mcp", call(3, "echo"), mcp_session_id=own))[0] == 404
+
+    run(shell, story)

@@ -89,6 +89,36 @@ def test_many_clients_may_use_one_id_and_one_progress_token_at_once(shell: Shell
     run(shell, story)
 
 
+def test_an_answer_that_quotes_an_event_is_no_stream(shell: Shell):
+    async def story(http: Http) -> None:
+        await http.ask("/mcp", call(1, "one.echo"))
+        (told,) = (await http.ask("/mcp", call("mine", "one.echo", a="data: x")))[2]
+        assert (told["id"], text_of(told)) == ("mine", '{"a": "data: x"}')
+
+    run(shell, story)
+
+
+@pytest.mark.parametrize("swept", [True, False])
+def test_a_server_that_ended_is_begun_anew(shell: Shell, *, swept: bool):
+    async def story(http: Http) -> None:
+        for say in (
+            call,
+            lambda number, tool, **arguments: modern(number, "tools/call", name=tool, arguments=arguments),
+        ):
+            for number in (1, 2):
+                told = say(number, "one.begun")
+                message, fields = told if isinstance(told, tuple) else (told, {})
+                (answer,) = (await http.ask("/mcp", message, **fields))[2]
+                assert (answer["id"], text_of(answer)) == (number, "1")
+                told = say(3, "one.die")
+                message, fields = told if isinstance(told, tuple) else (told, {})
+                assert (await http.ask("/mcp", message, **fields))[2][0]["result"]["isError"]
+                if swept:
+                    http.app._each["one"].sweep(lambda _: True)
+
+    run(shell, story)
+
+
 def test_a_cancelled_call_is_cancelled_at_its_server(shell: Shell):
     async def story(http: Http) -> None:
         asking = asyncio.ensure_future(http.ask("/mcp", call("a", "one.silent")))

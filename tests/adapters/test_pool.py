@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from dlp.adapters.pool import Pool
+from dlp.adapters.pool import Pool, Turns
 from dlp.core.errors import PluginError
 from dlp.core.finding import Finding
 from dlp.core.message import Part
@@ -190,3 +190,18 @@ def test_a_pool_that_is_retired_first_does_what_still_waits(pool: Pool):
         return await asyncio.gather(*waiting)
 
     assert len(asyncio.run(retired())) == 3
+
+
+def test_who_gives_up_while_passed_over_is_told_nothing_else():
+    async def story() -> None:
+        turns = Turns(1)
+        await turns.take("a", 5)
+        waiting = asyncio.ensure_future(turns.take("b", 5))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        turns.leave("a")
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert turns.idle
+
+    asyncio.run(story())

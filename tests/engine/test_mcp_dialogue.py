@@ -200,6 +200,25 @@ def test_an_answer_to_a_request_never_made_goes_nowhere(answer: object):
     assert talk.server(result(1, text("again"))) == ()
 
 
+def test_an_id_that_counts_on_from_the_last_is_no_value_but_where_it_is_too_long_to_count():
+    talk = Talk()
+    talk.client(call(1))
+    talk.server(result(1, {"content": [], "structuredContent": {"pay": 5}}))
+    wall = _wall(POLICY.replace("employee.pay, to: sandbox, then: tokenize", "employee.pay, to: sandbox, then: allow"))
+    session = wall.open()
+    talk.wall, talk.session = wall, session
+    talk.dialogue = talk.another()
+    talk.client(call(1))
+    one(
+        talk.server(result(1, {"content": [], "structuredContent": {"people": [{"pay": 118472}, {"pay": 9183746}]}})),
+        INBOUND,
+    )
+    assert one(talk.client(request(118471, "ping")), OUTBOUND)
+    assert one(talk.client(request(118472, "ping")), OUTBOUND)
+    assert one(talk.client(request(9183745, "ping")), OUTBOUND)
+    assert one(talk.client(request(9183746, "ping")), INBOUND)["error"]["code"] == REFUSED
+
+
 def test_an_id_in_use_is_an_error_that_does_not_answer_the_other_call():
     talk = Talk()
     talk.client(call(1))

@@ -101,10 +101,11 @@ def test_names_that_become_the_same_are_told_apart_and_none_shadows_what_the_fil
 EVIL = 'x"""\nimport os; os.system("true")\n"""'
 
 
-def test_no_text_of_a_definition_becomes_code():
+@pytest.mark.parametrize("end", ["\\", '"', '"\x1b', '" \t', '"\u200b'])
+def test_no_text_of_a_definition_becomes_code(end: str):
     tool = {
         "name": EVIL,
-        "description": EVIL + "\\",
+        "description": EVIL + end,
         "title": EVIL,
         "inputSchema": {
             "type": "object",

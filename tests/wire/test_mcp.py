@@ -91,6 +91,20 @@ def test_a_blob_is_read_as_what_it_holds_and_written_back():
     assert base64.b64decode(written["result"]["contents"][0]["blob"]) == b'{"mail":"[EMAIL_1]"}'  # type: ignore[index]
 
 
+@pytest.mark.parametrize("mime", ["text/plain; charset=iso-8859-1", "text/csv;charset=latin-1", ""])
+def test_what_only_happens_to_be_base64_is_looked_at_as_it_stands(mime: str):
+    said = "4Bq7Xz9LmN2pQr8sTv5w"  # a key, and fifteen bytes that are a text in Latin-1
+    for name in ("data", "blob"):
+        call = {"name": "t", "arguments": {"mimeType": mime, name: said}}
+        parts = parts_of(body({"id": 1, "method": "tools/call", "params": call}))
+        assert said in {part.text for part in parts} or Kind.OPAQUE in {part.kind for part in parts}
+    declared = base64.b64encode(b'<?xml version="1.0" encoding="iso-8859-1"?><a>x').decode()
+    end = base64.b64encode(b"</a>").decode()
+    call = {"name": "t", "arguments": {"mimeType": "text/xml", "data": declared[:-1] + "0" + said + end}}
+    parts = parts_of(body({"id": 1, "method": "tools/call", "params": call}))
+    assert any(said in part.text for part in parts) or Kind.OPAQUE in {part.kind for part in parts}
+
+
 def test_a_picture_is_something_nobody_read():
     picture = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(range(256))).decode()
     content = [{"type": "image", "data": picture, "mimeType": "image/x-unknown"}]
@@ -113,6 +127,26 @@ def test_the_words_of_the_protocol_are_no_parts_but_an_arguments_are():
     found = values(body({"id": 1, "method": "tools/call", "params": call}))
     assert found["/arguments/role"] == ["user"]
     assert "2025-11-25" not in str(found)
+
+
+def test_a_member_of_the_protocols_stays_one_whatever_somebody_is_called():
+    resource = {"uri": "a://b", "name": "blob", "blob": base64.b64encode(b"x").decode()}
+    content = [{"type": "resource", "resource": resource}]
+    result = {"content": content, "structuredContent": {"blob": 1}}
+    written = edited(body({"id": 1, "result": result}), "blob", "[PERSON_1]")["result"]
+    assert written["content"][0]["resource"] == resource | {"name": "[PERSON_1]"}  # type: ignore[index]
+    assert written["structuredContent"] == {"[PERSON_1]": 1}  # type: ignore[index]
+
+
+def test_what_tools_and_parameters_are_called_stands_under_the_name_of_a_function():
+    schema = {"properties": {"max_count": {"title": "Max Count", "description": "As many as Max Count wants"}}}
+    tool = {"name": "directory_tree", "title": "Directory Tree", "inputSchema": schema}
+    parts = parts_of(body({"id": 1, "result": {"tools": [tool]}}))
+    names = {part.text: part.name for part in parts if part.kind is Kind.TEXT}
+    assert names["Directory Tree"] == names["Max Count"] == names["directory_tree"] == "function"
+    assert names["As many as Max Count wants"] == "description"
+    contact = body({"id": 1, "result": {"resources": [{"uri": "a://b", "title": "Jo Doe"}]}})
+    assert {part.name for part in parts_of(contact) if part.text == "Jo Doe"} == {"title"}
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,11 @@ def test_where_it_is_not_sure_or_not_worth_it_there_is_one_block(params: dict[st
     assert len(body(params, **more).blocks) == 1
 
 
+def test_a_progress_token_inside_of_another_member_is_looked_at():
+    meta = {"org.example/x": {"progressToken": 4111111111111111}, "progressToken": 1}
+    assert all(b"4111111111111111" in (block.surface or b"") for block in body({"name": "a", "_meta": meta}).blocks[1:])
+
+
 def test_an_unknown_version_is_looked_at_like_any_text():
     _, second = body({"name": "a", "_meta": META | {"io.modelcontextprotocol/protocolVersion": "1985-03-12"}}).blocks
     assert b"1985-03-12" in (second.surface or b"")
