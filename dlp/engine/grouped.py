@@ -5,8 +5,7 @@ Words end a stretch of groups, and so do times, dates and ids of the usual form;
 
 import functools
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 import numpy as np
@@ -94,44 +93,34 @@ def _is_plain(token: bytes) -> bool:
     return len(token) > _LONGEST or (len(token) <= _OF_TIME and (b"T" in token or b"Z" in token))
 
 
-@dataclass(slots=True)
-class _Stretch:
-    """Groups beside each other: where they are, what is odd in them, and how much is words."""
-
-    start: int = 0
-    end: int = 0
-    odd: list[str] = field(default_factory=list, repr=False)
-    words: int = 0
-    row: int = 0
-
-    @property
-    def is_sealed(self) -> bool:
-        """Whether the groups are rather something that nobody could read."""
-        joined = "".join(dict.fromkeys(self.odd))  # what is there again and again says it once
-        return len(self.odd) > 1 and len(joined) * 2 >= self.words * 3 and _is_noise(joined)
-
-
 def grouped(text: str) -> Iterator[tuple[int, int]]:
     """Give where in a text there are groups of what nobody could read. The work is linear in the text."""
-    stretch = _Stretch()
     left = "".join([_ONE_RUN.sub(_blank_mixed, _ACCOUNTED.sub(_blank, piece)) for piece in between_words(text)])
+    start, end = 0, 0  # of the stretch of groups beside each other
+    words, row, odd = 0, 0, list[str]()  # in it: characters of words, words one after another, and all other groups
     for match in _TOKEN.finditer(left):
-        token, start = match.group(), match.start()
-        if stretch.end and (start - stretch.end > _GAP or stretch.row >= _WORDS):
-            if stretch.is_sealed:
-                yield stretch.start, stretch.end
-            stretch = _Stretch(start)
-        elif not stretch.end:
-            stretch.start = start
-        stretch.end = match.end()
+        token, at = match.group(), match.start()
+        if not end:
+            start = at
+        elif at - end > _GAP or row >= _WORDS:
+            if len(odd) > 1 and _is_sealed(odd, words):
+                yield start, end
+            start, words, row, odd = at, 0, 0, []
+        end = match.end()
         if _is_word(token):
-            stretch.row += 1
-            stretch.words += len(token)
+            row += 1
+            words += len(token)
         else:
-            stretch.row = 0
-            stretch.odd.append(token)
-    if stretch.is_sealed:
-        yield stretch.start, stretch.end
+            row = 0
+            odd.append(token)
+    if len(odd) > 1 and _is_sealed(odd, words):
+        yield start, end
+
+
+def _is_sealed(odd: Iterable[str], words: int) -> bool:
+    """Return whether groups beside so many characters of words are rather something that nobody could read."""
+    joined = "".join(dict.fromkeys(odd))  # what is there again and again says it once
+    return len(joined) * 2 >= words * 3 and _is_noise(joined)
 
 
 @functools.lru_cache(maxsize=8192)

@@ -13,7 +13,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -70,8 +69,7 @@ _NUMBER, _DATE, _JOINED, _CUED = "=", "@", "+", "#"  # before what is no word of
 _MARKED = np.uint64(ord(_CUED))
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """A known value at code points `start` to `end` of a text, half-open, and the form it was found in."""
 
     start: int

@@ -52,8 +52,7 @@ _LONG_RUNS = Unusual(_IN_RUNS, _LOWER, 12)
 """What encoded runs are made of: without known values, only those matter in which a classifier could see something."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(NamedTuple):
     """A finding, with the value behind it where the session knows one."""
 
     finding: Finding
