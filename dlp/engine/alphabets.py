@@ -63,8 +63,10 @@ _FROM_Z85 = str.maketrans(
     _FIGURES + _LOWER + _UPPER + ".-:+=^!/*?&<>()[]{}@%$#",
     _FIGURES + _UPPER + _LOWER + "!#$%&()*+-;<=>?@^_`{|}~",
 )
+_BITS = "(?:(?>[01]{42,}|[01]{35,40}|[01]{28,32}|[01]{21,24}|[01]{14,16}|[01]{7,8})(?![01]))"
+"""One or more bytes of seven or eight bits each: written so, there is one way to match it, and not thousands."""
 _CODES = re.compile(
-    r"(?<![0-9A-Za-z])(?:(?P<binary>[01]{7,8}(?:[\s,;_-]{0,2}[01]{7,8}){3,})"
+    rf"(?<![0-9A-Za-z])(?:(?P<binary>(?=(?:[01]{{7,8}}[\s,;_-]{{0,2}}){{4}}){_BITS}(?:[\s,;_-]{{1,2}}{_BITS})*)"
     r"|(?P<hex>(?:0[xX]|\\x)?[0-9a-fA-F]{2}(?:[\s,;:._-]{1,2}(?:0[xX]|\\x)?[0-9a-fA-F]{2}){3,})"
     r"|(?P<decimal>[0-9]{2,3}(?:[\s,;:._\0-]{1,2}[0-9]{2,3}){3,})"
     r"|(?P<octal>\\?[0-7]{2,3}(?:[\s,;:\\]{1,2}[0-7]{2,3}){3,}))(?![0-9A-Za-z])"

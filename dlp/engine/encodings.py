@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from dlp.engine import alphabets
 from dlp.engine.alphabets import wordlike as _wordlike
 from dlp.engine.compression import MAGIC, decompress
-from dlp.engine.gently import occurrences, occurs
+from dlp.engine.gently import occurrences, occurs, short_matches
 from dlp.engine.pictures import pixels
 from dlp.engine.sealed import sealed
 
@@ -40,7 +40,7 @@ _NOT_SHOWN = bytes(set(range(256)) - set(_PRINTABLE))
 _MOSTLY = 7  # one byte in so many may be none of them: what was glued to a run makes some noise
 
 _RUN = re.compile(r"[A-Za-z0-9+/_-]{6,}={0,2}")
-_HEX = re.compile(r"(?:[0-9a-fA-F]{2})+")
+_HEX = re.compile(r"[0-9a-fA-F]+")
 _ONLY_HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 _ESCAPE = re.compile(
     r"\\u\{([0-9a-fA-F]{1,6})\}|[\\%]u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})|\\U([0-9a-fA-F]{8})|\\([0-3][0-7]{2})"
@@ -58,7 +58,7 @@ _CODED = re.compile(
 )
 _NO_SIGNS = bytes(set(range(256)) - set(b"\\%<&=+\xf3"))
 _CODED_BYTES = re.compile(_CODED.pattern.replace("\\U000e0000-\\U000e007f", "\xf3").encode("latin-1"))
-_HEX_BYTES = re.compile(rb"(?:[0-9a-fA-F]{2})+")
+_HEX_BYTES = re.compile(rb"[0-9a-fA-F]+")
 _RUN_IN_BYTES = re.compile(rb"[A-Za-z0-9+/_-]{6,}={0,2}")
 _HEX_INSIDE_BYTES = re.compile(rb"[0-9a-fA-F]{8,}")
 _DATED = re.compile(rb"(?:19|20)\d\d-[01]\d-[0-3]\d(?:T[0-2]\d)?")
@@ -321,7 +321,7 @@ def _decode_into(
 ) -> None:
     """Add the decodings of `text`, which stood at `start:end` of the outermost text and was reached through `form`."""
     outermost = not form
-    if _CODED.search(text):
+    if occurs(_CODED, text):
         for name, said in _unquoted(text):
             budget[0] -= len(said)
             _take(found, said, start, end, _via(name, form), depth, budget)
@@ -440,6 +440,20 @@ def _from_punycode(match: re.Match[str]) -> str:
     return match[0]
 
 
+def _without(pattern: re.Pattern[str], text: str, longest: int) -> str:
+    """Return what `pattern.sub("", text)` returns, for a pattern that takes at most so many code points."""
+    if len(text) <= _LONG_TEXT:
+        return pattern.sub("", text)
+    out, done = list[str](), 0
+    for match in short_matches(pattern, text, longest):
+        if match.start() > done:
+            out.append(text[done : match.start()])
+        done = match.end()
+    out.append(text[done:])
+    return "".join(out)
+
+
+_LONG_TEXT, _LONGEST_TAG = 64 * 1024, 210
 _UNQUOTERS: tuple[tuple[str, str, Callable[[str], str | None]], ...] = (
     ("escape", "\\", _from_escapes),
     ("escape", "%u", _from_escapes),
@@ -449,7 +463,7 @@ _UNQUOTERS: tuple[tuple[str, str, Callable[[str], str | None]], ...] = (
     ("utf-7", "+", lambda text: _UTF7.sub(_from_utf7, text)),
     ("punycode", "n--", lambda text: _PUNYCODE.sub(_from_punycode, text)),
     ("punycode", "N--", lambda text: _PUNYCODE.sub(_from_punycode, text)),
-    ("markup", "<", lambda text: _TAG.sub("", text)),
+    ("markup", "<", lambda text: _without(_TAG, text, _LONGEST_TAG)),
     ("unseen", "", lambda text: _UNSEEN.sub("", text)),
 )
 """By the sign without which there is nothing to do: how a text is read that is escaped so."""

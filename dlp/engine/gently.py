@@ -47,11 +47,36 @@ def is_in(pattern: re.Pattern[str], text: str, cut: re.Pattern[str] = _CUT) -> b
     return next(matches(pattern, text, cut), None) is not None
 
 
-def occurs(pattern: re.Pattern[bytes], data: bytes, longest: int = _OVER) -> bool:
-    """Return whether a pattern is found, whose matches take at most `longest` bytes and look at nothing around."""
+def short_matches(pattern: re.Pattern[str], text: str, longest: int) -> Iterator[re.Match[str]]:
+    """Give what `pattern.finditer(text)` gives, for a pattern that looks ahead no further than it matches.
+
+    INVARIANT: its matches take one code point at least; with what it looks at behind them, `longest` at most.
+    """
+    return pattern.finditer(text) if len(text) <= _AT_ONCE else _overlapping(pattern, text, longest)
+
+
+def _overlapping(pattern: re.Pattern[str], text: str, longest: int) -> Iterator[re.Match[str]]:
+    start, size = 0, len(text)
+    while start < size:
+        stop = start + _AT_ONCE
+        for match in pattern.finditer(text, start, min(stop + longest, size)):
+            if match.start() >= stop:  # of which the end may not be there
+                break
+            yield match
+            start = match.end()
+        start = max(start, stop)
+
+
+def occurs[T: (str, bytes)](pattern: re.Pattern[T], data: T, longest: int = _OVER) -> bool:
+    """Return whether a pattern is found, whose matches take at most `longest` signs and look at nothing around."""
     if len(data) <= _BYTES_AT_ONCE:
         return pattern.search(data) is not None
     return any(pattern.search(data, at, at + _BYTES_AT_ONCE + longest) for at in range(0, len(data), _BYTES_AT_ONCE))
+
+
+def cut_up[T: (str, bytes)](data: T, size: int = _BYTES_AT_ONCE) -> Iterator[T]:
+    """Give a text in pieces of one size, the last of which may be shorter."""
+    return iter((data,)) if len(data) <= size else (data[at : at + size] for at in range(0, len(data), size))
 
 
 def occurrences(pattern: re.Pattern[bytes], data: bytes) -> Iterable[bytes]:

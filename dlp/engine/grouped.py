@@ -10,9 +10,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from dlp.engine.stretches import LARGE, between_words, pieces
+from dlp.engine.gently import matches
+from dlp.engine.stretches import LARGE, PIECE, between_words, pieces
 
-_TOKEN = re.compile(r"[A-Za-z0-9]+")
+_TOKEN, _BESIDE_TOKEN = re.compile(r"[A-Za-z0-9]+"), re.compile(r"(?=[^A-Za-z0-9])")
 _ACCOUNTED = re.compile(
     r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?|\d\d:\d\d(?::\d\d)?"
     r"|(?<![0-9A-Fa-f])[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[147][0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}"
@@ -95,10 +96,10 @@ def _is_plain(token: bytes) -> bool:
 
 def grouped(text: str) -> Iterator[tuple[int, int]]:
     """Give where in a text there are groups of what nobody could read. The work is linear in the text."""
-    left = "".join([_ONE_RUN.sub(_blank_mixed, _ACCOUNTED.sub(_blank, piece)) for piece in between_words(text)])
+    left = "".join([_ONE_RUN.sub(_blank_mixed, _unaccounted(piece)) for piece in between_words(text)])
     start, end = 0, 0  # of the stretch of groups beside each other
     words, row, odd = 0, 0, list[str]()  # in it: characters of words, words one after another, and all other groups
-    for match in _TOKEN.finditer(left):
+    for match in matches(_TOKEN, left, _BESIDE_TOKEN):
         token, at = match.group(), match.start()
         if not end:
             start = at
@@ -121,6 +122,23 @@ def _is_sealed(odd: Iterable[str], words: int) -> bool:
     """Return whether groups beside so many characters of words are rather something that nobody could read."""
     joined = "".join(dict.fromkeys(odd))  # what is there again and again says it once
     return len(joined) * 2 >= words * 3 and _is_noise(joined)
+
+
+def _unaccounted(piece: str) -> str:
+    """Leave out times, ids of the usual form, and numbers; what is long is cut where none of them goes on."""
+    if len(piece) <= 2 * PIECE:
+        return _ACCOUNTED.sub(_blank, piece)
+    out, start = list[str](), 0
+    while start < len(piece):
+        sign = _NOT_IN_ACCOUNTED.search(piece, start + _AT_ONCE)
+        stop = sign.end() if sign else len(piece)
+        out.append(_ACCOUNTED.sub(_blank, piece[start:stop]))
+        start = stop
+    return "".join(out)
+
+
+_AT_ONCE = 16 * 1024
+_NOT_IN_ACCOUNTED = re.compile(r"[^\w\s.:,+-]|_")
 
 
 @functools.lru_cache(maxsize=8192)

@@ -18,9 +18,11 @@ from typing import Any
 
 import hyperscan
 import numpy as np
+from numpy.typing import NDArray
 
 from dlp.core.message import Part
 from dlp.core.ports import Hit, Pattern
+from dlp.engine.stretches import pieces
 
 # Python's `re` keeps its parser in a private module; nothing public says whether an expression is anchored or may match
 # nothing. A test holds this to what the parser of the running Python gives.
@@ -410,12 +412,15 @@ def _is_digits(operation: Any, argument: Any) -> bool:
 
 def _near_digits(surface: bytes) -> bytes | None:
     """Return what stands around the digits of a text, with a line end between; None where that is most of it."""
-    marks = surface.translate(_DIGITS)
-    if marks.count(b"\1") * _DENSE > len(surface):  # the places of so many would take many times the text's memory
-        return None
-    found = np.flatnonzero(np.frombuffer(marks, dtype=np.uint8))
-    if not len(found):
+    places, count = list[NDArray[np.int64]](), 0
+    for start, marks in pieces(surface, _DIGITS, 0):
+        places.append(np.flatnonzero(marks) + start)
+        count += len(places[-1])
+        if count * _DENSE > len(surface):  # the places of so many would take many times the text's memory
+            return None
+    if not count:
         return b""
+    found = np.concatenate(places)
     reach = (_NEAR + 2) * (1 if surface.isascii() else 4)  # and what stands beside a match: it may have to be no word
     last = np.flatnonzero(np.diff(found) > 2 * reach)
     starts = np.maximum(found[np.concatenate(([0], last + 1))] - reach, 0)

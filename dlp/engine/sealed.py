@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, pairwise
 
 from dlp.core.message import Kind, Part
-from dlp.engine.gently import matches, occurs
+from dlp.engine.gently import BEHIND_LETTER, cut_up, matches, occurs, short_matches
 from dlp.engine.grouped import grouped, may_be_grouped, worded
 from dlp.engine.stretches import LARGE, PIECE, between_words, rows, stretches, within
 
@@ -52,7 +52,7 @@ def may_be_sealed(surface: bytes) -> bool:
     if mixed and len(surface) < LARGE and len(surface.translate(None, _FIGURES)) == len(surface):
         mixed = not surface.isascii()  # beyond ASCII there are other figures
     return bool(
-        (seen & 1 and any(_dense(token.decode()) for token in _long_ones(surface)))
+        (seen & 1 and any(map(_dense, _long_ones(surface))))
         or (seen & 2 and _OF_LIST in surface.translate(_IN_LIST) and occurs(_LIST_IN_BYTES, surface, _LONGEST_LIST))
         or (seen & 4 and _OF_GROUPS in surface.translate(_IN_GROUPS) and occurs(_GROUPS_IN_BYTES, surface))
         or (seen & 8 and mixed and any(_is_64(match) for match in _lines(surface)))
@@ -82,6 +82,8 @@ def _capitals(data: bytes) -> list[bytes]:
 def _lines(data: bytes) -> Iterator[str]:
     """Give what of a text, here as UTF-8, may be base64 in lines or groups."""
     for stretch in stretches(data, _IN_LINES, _BASE64_FROM + 1):
+        if len(stretch.split(None, 1)) < 2:  # noqa: PLR2004 - of one line or group, nothing is told here
+            continue
         if not stretch.islower() and not stretch.isupper() and stretch.translate(None, _FIGURES) != stretch:
             yield from _LINES.findall(stretch.decode())
 
@@ -96,6 +98,7 @@ _IN_GROUPS, _OF_GROUPS = _stretch_of(b"0123456789abcdefABCDEF \t\r\n:."), b"x" *
 """What each of the two expressions is made of, and how much of it at least: a tenth of the cost."""
 
 _ALNUM = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_OF_RUNS, _OF_ID = within(_ALNUM), 37
 _SIGNS = within(bytes(byte for byte in range(33, 127) if byte != ord('"')))
 _OF_CAPITALS, _CAPITALS_FROM = within(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+./:-"), 25
 _IN_LINES = within(_ALNUM + b"+/= \t\r\n")
@@ -118,14 +121,18 @@ _MIXED = 0b1100_0000
 """Figures and capitals: what is base 64 or 85 has both, and a group that is neither a word nor a number has one."""
 
 
-def _dense(token: str) -> bool:
-    return any(_is_random(run) for run in _RUN.findall(token)) or _is_85(token) or _ID.search(token) is not None
+def _dense(token: bytes) -> bool:
+    if len(token) >= LARGE:
+        text, runs = token.decode(), (run.decode() for run in stretches(token, _OF_RUNS, _BASE64_FROM))
+        return any(map(_is_random, runs)) or _is_long_85(token) or any(short_matches(_ID, text, _OF_ID))
+    text = token.decode()
+    return any(map(_is_random, _RUN.findall(text))) or _is_85(text) or _ID.search(text) is not None
 
 
 def sealed(text: str) -> Iterator[tuple[int, int]]:
     """Give where in a text something stands that nobody could read."""
     data = text.encode("utf-8", "replace")
-    for kind, is_sealed in (
+    for kind, is_sealed, cut in (
         *(_IN_ONE_PIECE if _long_ones(data) else ()),
         *(_IN_GROUPS_OF if _OF_GROUPS in data.translate(_IN_GROUPS) else ()),
         *(_IN_LINES_OF if any(_lines(data)) else ()),
@@ -133,7 +140,7 @@ def sealed(text: str) -> Iterator[tuple[int, int]]:
         *(_IN_CAPITALS if any(map(_CAPITALS_IN_BYTES.search, _capitals(data))) else ()),
         *(_AS_LIST if _OF_LIST in data.translate(_IN_LIST) else ()),
     ):
-        for match in matches(kind, text):
+        for match in matches(kind, text, cut):
             if is_sealed(match.group()):
                 yield match.span()
     if may_be_grouped(data):
@@ -197,7 +204,11 @@ def _is_odd(piece: str) -> bool:
     core = piece.strip(".,:;!?()'\"")
     if len(core) < _SHORTEST_LIST or core.isalpha() or core.isdigit() or _MARKUP.search(piece):
         return False
-    return any(map(str.isupper, core)) and (any(map(str.islower, core)) or any(map(str.isdigit, core)))
+    return _has(str.isupper, core) and (_has(str.islower, core) or _has(str.isdigit, core))
+
+
+def _has(kind: Callable[[str], bool], text: str) -> bool:
+    return any(any(map(kind, piece)) for piece in cut_up(text, PIECE))
 
 
 _PIECE = re.compile(r"\S+")
@@ -326,21 +337,45 @@ def _changes(run: str, kind: Callable[[str], bool]) -> int:
 
 def _is_85(token: str) -> bool:
     """Return whether a token is rather base 85 than code, an address or a template: all kinds of signs, well mixed."""
+    if len(token) >= LARGE and token.isascii():
+        return _is_long_85(token.encode())
     if not (any(map(str.isupper, token)) and any(map(str.isdigit, token)) and any(map(str.islower, token))):
         return False
     signs = [sign for sign in token if not sign.isalnum()]
-    odd = {sign for sign in signs if sign in "!#$%&*;<>?@^|~`{}()=+"}
+    odd = {sign for sign in signs if sign in _ODD_SIGNS}
     longest = max(map(len, re.split(r"[^a-z]+", token)))
     if _RANGES.search(token):
         return False
-    return len(odd) >= 3 and len(signs) * 12 >= len(token) and longest <= 5  # noqa: PLR2004
+    return len(odd) >= _ODD_ONES and len(signs) * 12 >= len(token) and longest < _LONG_WORD
 
 
-type _Kind = tuple[re.Pattern[str], Callable[[str], bool]]
+def _is_long_85(token: bytes) -> bool:
+    """Return what `_is_85` does, of a token, here as ASCII, that is long enough to hold others up."""
+    if not all(any(len(piece.translate(None, kind)) < len(piece) for piece in cut_up(token)) for kind in _ALL_KINDS):
+        return False
+    signs = sum(len(piece.translate(None, _ALNUM)) for piece in cut_up(token))
+    if signs * 12 < len(token) or sum(any(sign in piece for piece in cut_up(token)) for sign in _ODD_BYTES) < _ODD_ONES:
+        return False
+    return not rows(token, _OF_WORDS, (_LONG_WORD,)) and not occurs(_RANGES_IN_BYTES, token)
 
-_IN_ONE_PIECE: tuple[_Kind, ...] = ((_RUN, _is_random), (_TOKEN, _is_85), (_ID, _is_no_id))
-_IN_BITS: tuple[_Kind, ...] = ((_BITS, _is_bits),)
-_IN_CAPITALS: tuple[_Kind, ...] = ((_CAPITAL_SIGNS, _is_45),)
-_IN_GROUPS_OF: tuple[_Kind, ...] = ((_GROUPS, _is_hex),)
-_IN_LINES_OF: tuple[_Kind, ...] = ((_LINES, _is_64),)
-_AS_LIST: tuple[_Kind, ...] = ((_LIST, _is_list),)
+
+_ODD_SIGNS, _ODD_ONES, _LONG_WORD = "!#$%&*;<>?@^|~`{}()=+", 3, 6
+_ODD_BYTES = tuple(sign.encode() for sign in _ODD_SIGNS)
+_OF_WORDS, _RANGES_IN_BYTES = within(_ALNUM[36:]), re.compile(_RANGES.pattern.encode())
+_ALL_KINDS = (_ALNUM[:10], _ALNUM[10:36], _ALNUM[36:])
+
+type _Kind = tuple[re.Pattern[str], Callable[[str], bool], re.Pattern[str]]
+"""An expression, what tells whether a match of it is sealed, and where long texts are cut that are looked through."""
+
+_BEHIND_SIGN = re.compile(r"""(?<=[<>"'(){}\[\]&!?#@^~|\\`])""")
+_BEHIND_ODD = re.compile(f"{_BEHIND_SIGN.pattern}|{BEHIND_LETTER.pattern}")
+_IN_ONE_PIECE: tuple[_Kind, ...] = (
+    (_RUN, _is_random, re.compile(r"(?=[^A-Za-z0-9])")),
+    (_TOKEN, _is_85, re.compile(r"(?=[^!#-~])")),
+    (_ID, _is_no_id, re.compile(r"(?=[^0-9a-fA-F-])|(?<=[0-9a-fA-F]{13})")),
+)
+_IN_BITS: tuple[_Kind, ...] = ((_BITS, _is_bits, _BEHIND_ODD),)
+_IN_CAPITALS: tuple[_Kind, ...] = ((_CAPITAL_SIGNS, _is_45, re.compile(r"(?=[^0-9A-Z $%*+./:-])")),)
+_IN_GROUPS_OF: tuple[_Kind, ...] = ((_GROUPS, _is_hex, _BEHIND_ODD),)
+_IN_LINES_OF: tuple[_Kind, ...] = ((_LINES, _is_64, _BEHIND_SIGN),)
+_AS_LIST: tuple[_Kind, ...] = ((_LIST, _is_list, _BEHIND_ODD),)

@@ -18,7 +18,7 @@ from dlp.wire.html_text import read_html
 from dlp.wire.images import read_image
 from dlp.wire.json_text import read_json
 from dlp.wire.leaf import Leaves, Reader, by_part
-from dlp.wire.limits import MAX_NESTING, Invalid, TooLarge
+from dlp.wire.limits import MAX_NESTING, Invalid, TooLarge, holds
 from dlp.wire.media import MediaType, read_media_type
 from dlp.wire.multipart import read_multipart
 from dlp.wire.ndjson_text import read_ndjson
@@ -222,7 +222,7 @@ def _verbatim(data: bytes, media: MediaType, decoding: Decoding) -> bool:
         hiding.add(b"&")
     if name in _XML or name.endswith("+xml"):
         hiding.add(b"<!")  # a text may be cut in two there, which its readers join
-    return name not in _YAML and not any(sign in data for sign in hiding)  # YAML folds lines and doubles quotes
+    return name not in _YAML and not any(holds(data, sign) for sign in hiding)  # YAML folds lines and doubles quotes
 
 
 def _document(

@@ -22,6 +22,9 @@ MAX_MEMBERS = 1000
 MAX_NESTING = 5
 """Multipart inside multipart."""
 
+AT_ONCE = 128 * 1024
+"""Of a text: what looks through more in one call keeps everybody waiting."""
+
 _BIT = 500  # objects that are freed at once
 
 
@@ -32,6 +35,13 @@ def check_count(text: str, signs: str, what: str) -> None:
     """
     if sum(map(text.count, signs)) > MAX_PARTS * 5 // 4:
         raise ParseError(f"{what}: more than {MAX_PARTS} parts")
+
+
+def holds(data: bytes, sign: bytes) -> bool:
+    """Return whether some bytes stand in others."""
+    if len(data) <= AT_ONCE:
+        return sign in data
+    return any(data.find(sign, at, at + AT_ONCE + len(sign)) >= 0 for at in range(0, len(data), AT_ONCE))
 
 
 def let_go(items: list[Any]) -> None:

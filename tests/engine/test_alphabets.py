@@ -1,4 +1,5 @@
 import base64
+import time
 
 import pytest
 from hypothesis import given
@@ -65,3 +66,18 @@ def test_what_is_ruled_out_at_once_is_not_odd(text: str):
     runs, groups = alphabets._may_hold_odd_ones(data)
     assert runs or not any(map(alphabets._is_odd_run, alphabets.RUNS.within(data)))
     assert groups or not any(alphabets._is_odd_group(group) for group in alphabets._groups_of(data) if b" " in group)
+
+
+@pytest.mark.parametrize("text", ["01" * 200 + "x", "0101010" * 60 + "x", "01010101, " * 200 + "01x", "0 1" * 300])
+def test_many_bits_are_looked_through_in_one_way(text: str):
+    process = time.process_time()
+    list(alphabets.readings(text))
+    alphabets._odd(text)
+    assert time.process_time() - process < 1
+
+
+@pytest.mark.parametrize("between", ["", " ", ", ", "\n"])
+@pytest.mark.parametrize("size", [7, 8])
+def test_bits_are_read_however_they_are_laid_out(size: int, between: str):
+    written = between.join(format(byte, f"0{size}b") for byte in b"4929 1234")
+    assert b"4929 1234" in {data for _, _, name, data in alphabets.readings(f"see {written} there") if name == "binary"}

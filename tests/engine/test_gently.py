@@ -1,17 +1,18 @@
 import random
 import re
+import uuid
 
 import pytest
 
-from dlp.engine import alphabets, facts, gently, lookup, sealed
+from dlp.engine import alphabets, encodings, facts, gently, grouped, lookup, sealed
 
 KINDS = [
-    kind
+    (kind, cut)
     for kinds in (
         *(sealed._IN_ONE_PIECE, sealed._IN_GROUPS_OF, sealed._IN_LINES_OF),
         *(sealed._IN_BITS, sealed._IN_CAPITALS, sealed._AS_LIST),
     )
-    for kind, _ in kinds
+    for kind, _, cut in kinds
 ]
 SIGNS = (
     '(a) ] \u00e9\n"',
@@ -34,13 +35,15 @@ def written(chance: random.Random) -> str:
     )
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: str(kind.pattern)[:20])
-def test_what_is_found_in_pieces_is_what_is_found_at_once(kind: re.Pattern[str], monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize(("kind", "cut"), KINDS, ids=lambda each: str(each.pattern)[:20])
+def test_what_is_found_in_pieces_is_what_is_found_at_once(
+    kind: re.Pattern[str], cut: re.Pattern[str], monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(gently, "_AT_ONCE", 90)
     for number in range(100):
         text = written(random.Random(number))  # noqa: S311 - the same texts in every run
         expected = [match.span() for match in kind.finditer(text)]
-        assert [match.span() for match in gently.matches(kind, text)] == expected
+        assert [match.span() for match in gently.matches(kind, text, cut)] == expected
 
 
 CUT = [
@@ -49,6 +52,7 @@ CUT = [
     (alphabets._CALLED, alphabets._BESIDE_CALLS),
     (alphabets._LEET_WORD, alphabets._BESIDE_WORDS),
     (lookup._SINGLES, lookup._BEHIND_WORD),
+    (grouped._TOKEN, grouped._BESIDE_TOKEN),
 ]
 WORDS = (
     *("order ", "k t m", "zone, ", "1.5e-7", "12 ", "85k 3 m ", "3f 2a 4b 5c 6d ", "9 a b 4 5 6 7 8 9 1 "),
@@ -106,3 +110,45 @@ def test_runs_are_the_same_however_many_there_are(monkeypatch: pytest.MonkeyPatc
     assert gently.occurrences(pattern, data) == pattern.findall(data)
     monkeypatch.setattr(gently, "_BYTES_AT_ONCE", 10)
     assert list(gently.occurrences(pattern, data)) == pattern.findall(data)
+
+
+SHORT = [(sealed._ID, sealed._OF_ID), (encodings._TAG, encodings._LONGEST_TAG)]
+PIECES = (
+    "<",
+    ">",
+    "<a>",
+    "</a",
+    "<!--",
+    "-->",
+    "0a1b2c3d",
+    "-4e5f",
+    "-1234",
+    "-89ab",
+    "-0c1d2e3f4a5b",
+    "f",
+    "-",
+    "words ",
+    f"{uuid.UUID(int=7)}",
+)
+
+
+@pytest.mark.parametrize(("kind", "longest"), SHORT)
+def test_short_matches_are_found_where_pieces_overlap(
+    kind: re.Pattern[str], longest: int, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(gently, "_AT_ONCE", 50)
+    monkeypatch.setattr(encodings, "_LONG_TEXT", 50)
+    found = 0
+    for number in range(300):
+        chance = random.Random(number)  # noqa: S311 - the same texts in every run
+        text = "".join(word * chance.choice((1, 1, 1, 60)) for word in chance.choices(PIECES, k=chance.randint(1, 60)))
+        expected = [match.span() for match in kind.finditer(text)]
+        assert [match.span() for match in gently.short_matches(kind, text, longest)] == expected
+        assert encodings._without(kind, text, longest) == kind.sub("", text)
+        found += len(expected)
+    assert found > 50
+
+
+def test_a_text_that_is_cut_up_is_whole():
+    assert list(gently.cut_up("abcdefg", 3)) == ["abc", "def", "g"]
+    assert list(gently.cut_up(b"abc", 3)) == [b"abc"]

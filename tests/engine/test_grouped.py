@@ -53,3 +53,15 @@ def test_what_rules_groups_out_at_once_rules_out_nothing_else(text: str):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(subject, "_CHANGES", (b"",))
         assert may_be_grouped(data) == quick
+
+
+@given(
+    st.lists(st.sampled_from(["2026-01-02T03:04:05Z", "12:00", "1.2.3", "<", "_", "a/", "9", ":", "+02:00", "Tz", "é"]))
+)
+def test_what_is_accounted_for_is_left_out_of_pieces_as_of_a_whole(some: list[str]):
+    text = "".join(some)
+    expected = subject._unaccounted(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subject, "PIECE", 1)
+        patch.setattr(subject, "_AT_ONCE", 7)
+        assert subject._unaccounted(text) == expected

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from dlp.core.message import Kind, Part
 from dlp.engine import sealed as sealed_module
+from dlp.engine import stretches
 from dlp.engine.sealed import lists, may_be_sealed, sealed
 
 HASHES = [hashlib.sha256(bytes([number])).digest() for number in range(40)]
@@ -88,3 +89,21 @@ def test_a_short_text_is_told_to_hold_no_base85_more_quickly_with_the_same_answe
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sealed_module, "_odd_length", lambda _: 1000)
         assert sealed_module._may_be_85(data) == quickly
+
+
+@given(st.text("aB3#<;:/.-AaZz09&$", min_size=20, max_size=60), st.sampled_from(["", "A-Z", "://", "abcdef", "abcde"]))
+def test_a_long_token_is_told_to_be_base85_as_a_short_one_is(token: str, inside: str):
+    token = token[:10] + inside + token[10:]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stretches, "LARGE", 1)
+        assert sealed_module._is_long_85(token.encode()) == sealed_module._is_85(token)
+
+
+@given(st.lists(st.sampled_from(["aB1<", "x9Q#;~2", "0a1b2c3d-4e5f-0234-79ab-0c1d2e3f4a5b", "a", "Qx7" * 9, "-", "1"])))
+def test_a_long_token_is_dense_where_a_short_one_is(some: list[str]):
+    token = "".join(some).encode()
+    expected = sealed_module._dense(token)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sealed_module, "LARGE", 1)
+        patch.setattr(stretches, "LARGE", 1)
+        assert sealed_module._dense(token) == expected
