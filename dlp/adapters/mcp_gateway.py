@@ -89,7 +89,7 @@ class Gateway:
             name: Children(server, begin, finish, limits) for name, server in servers.items() if not server.url
         }
         self._each: Mapping[str, Remote | Children] = {**self.remotes, **self.children}
-        self._joined = Joined(self._each, servers)
+        self._joined = Joined(self._each, servers, lambda session: shell.engine.is_carrying(session.id))
         self._names = frozenset[str]()
 
     @contextlib.asynccontextmanager

@@ -36,6 +36,7 @@ _NOT_MODERN = frozenset({"initialize", "ping", "logging/setLevel"})
 _UNREACHED = "dlp/unavailable"
 """The member of a list's `_meta` that says which servers are missing from it, and why."""
 _MOST_PAGES = 100
+_MOST_TOLD = 16
 _ACCEPTED, _OK, _BAD, _MISSING = 202, 200, 400, 404
 _LISTS = {"tools/list": "tools", "prompts/list": "prompts", "resources/list": "resources"}
 _LISTS["resources/templates/list"] = "resourceTemplates"
@@ -90,8 +91,14 @@ class Asked:
 class Joined:
     """Serves `/mcp`."""
 
-    def __init__(self, each: Mapping[str, Server], servers: Mapping[str, McpServer]) -> None:
+    def __init__(
+        self, each: Mapping[str, Server], servers: Mapping[str, McpServer], is_carrying: Callable[[SessionInfo], bool]
+    ) -> None:
+        """`is_carrying` tells of a session whether all that it says carries something, however it looks."""
         self._each = each
+        self._is_carrying = is_carrying
+        self._kept: dict[tuple[str, str, str, bool], Sequence[Mapping[str, Any]]] = {}  # lists as they were last heard
+        self._told: dict[tuple[str, str], int] = {}  # how much of ours a session that carries something gave rise to
         self._names = tuple(servers)
         self._inner: dict[tuple[str, str, bool], asyncio.Future[Inner]] = {}
         self._asked: dict[Id, Asked] = {}
@@ -133,6 +140,10 @@ class Joined:
             del self._inner[key]
         for name in [name for name in self._index if not alive(name)]:
             del self._index[name]
+        for kept in [kept for kept in self._kept if not alive(kept[0])]:
+            del self._kept[kept]
+        for told in [told for told in self._told if not alive(told[0])]:
+            del self._told[told]
         for number in [number for number, asked in self._asked.items() if not alive(asked.owner)]:
             del self._asked[number]
 
@@ -278,16 +289,21 @@ class Joined:
         """Return what a server lists, as far as it does, and what kept it from listing the rest."""
         kind, items = _LISTS[method], list[Mapping[str, Any]]()
         params: dict[str, object] = {}
+        key = (session.id, server, method, modern)
+        if key in self._kept and self._is_carrying(session):  # how often it asks may say something
+            return self._kept[key], None
         try:
             inner = await self._session(session, server, modern=modern)
             if _NEEDS[kind] not in inner.can:
                 return [], None
+            self._count(session, server)
             for _ in range(_MOST_PAGES):
                 result = await self._ask(session, server, inner, method, params)
                 listed = result.get(kind)
                 items += [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
                 cursor = result.get("nextCursor")
                 if not isinstance(cursor, str):
+                    self._kept[key] = items
                     return items, None
                 params = {"cursor": cursor}
         except NotThereError as error:
@@ -312,6 +328,16 @@ class Joined:
                 del self._inner[key]
             raise
 
+    def _count(self, session: SessionInfo, server: str) -> None:
+        """Count what we are about to ask for a session that carries something; raises NotThereError.
+
+        The words are ours, but that we ask is the session's doing: how often it has us do so must say next to nothing.
+        """
+        if self._is_carrying(session):
+            told = self._told[session.id, server] = self._told.get((session.id, server), 0) + 1
+            if told > _MOST_TOLD:
+                raise NotThereError(f"{server}: with what this session carries it is asked for nothing more")
+
     def _forget(self, session: SessionInfo, server: str, inner: Inner) -> None:
         """Forget an MCP session that its server has ended."""
         for key in ((session.id, server, False), (session.id, server, True)):
@@ -320,6 +346,7 @@ class Joined:
                 del self._inner[key]
 
     async def _begin(self, session: SessionInfo, server: str, *, modern: bool) -> Inner:
+        self._count(session, server)
         if modern:
             inner = Inner(b"", _MODERN.encode(), {}, modern=True)
             try:

@@ -786,6 +786,12 @@ class Engine:
     def _event(self) -> str:
         return self._random(8).hex()
 
+    def is_carrying(self, session: str) -> bool:
+        """Return whether whatever a session says carries something: that it says it, and how often, does too."""
+        past = self.past(session)
+        past.refresh()
+        return tracing.is_carrying(self.policy, past.ledger)
+
     def past(self, session: str) -> Past:
         """Return what a session has behind it, as this worker remembers it."""
         past = self._pasts.pop(session, None)

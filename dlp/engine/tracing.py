@@ -415,6 +415,11 @@ def carried(policy: Policy, ledger: Ledger, sink: Route, *, opaque: bool) -> Ite
             yield Flow(label.data_class, label.state, Route(label.source, sink.sink, sink.possible))
 
 
+def is_carrying(policy: Policy, ledger: Ledger) -> bool:
+    """Return whether any message would carry something that this session has seen, whatever it looks like."""
+    return any(_carries(policy, ledger, label, opaque=False) for label in ledger.labels)
+
+
 def _carries(policy: Policy, ledger: Ledger, label: Label, *, opaque: bool) -> bool:
     spec = policy.classes.get(label.data_class)
     tracking = Tracking.SESSION if spec is None else spec.tracking

@@ -89,6 +89,60 @@ def test_many_clients_may_use_one_id_and_one_progress_token_at_once(shell: Shell
     run(shell, story)
 
 
+PAY = """
+policy: pay
+version: "1"
+ner: off
+classes: {pay: {level: restricted, says: What someone earns.}}
+sources: {one: {at: "mcp://one/tools/echo", fields: {"$..pay": pay}}}
+destinations: {one: {at: "mcp://one/**"}, two: {at: "mcp://two/**"}}
+rules:
+  - {name: pay may be read, says: It may., data: pay, from: one, to: [sandbox, one], then: allow}
+"""
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_how_often_a_session_that_carries_something_lists_says_next_to_nothing(*, listed: bool):
+    shell = Shell(PAY)
+
+    async def story(http: Http) -> None:
+        async def lists() -> Any:
+            return (await http.ask("/mcp", request(1, "tools/list")))[2][0]["result"]
+
+        if listed:
+            assert (await lists())["tools"]
+        told = (await http.ask("/mcp", call(2, "one.echo", pay=118472)))[2]
+        assert "118472" in text_of(told[0])
+        assert shell.wall.taint(shell.session)
+        await lists()  # from here on the server has heard all that it will
+        shell.wall.log.clear()
+        for _ in range(40):
+            names = [tool["name"] for tool in (await lists())["tools"]]
+            assert names == ["one.echo", "two.echo", "search_tools"]
+        assert not shell.wall.log  # nothing that anybody said was judged
+
+        refused = (await http.ask("/mcp", call(3, "two.echo")))[2][0]["result"]
+        assert refused["isError"]
+
+    run(shell, story)
+
+
+def test_a_server_that_never_lists_is_not_asked_for_ever_for_a_session_that_carries_something():
+    shell = Shell(PAY)
+
+    async def story(http: Http) -> None:
+        await http.ask("/mcp", call(2, "one.echo", pay=118472))
+        asked = http.app._joined._told
+        for _ in range(40):
+            told = (await http.ask("/mcp", request(1, "tools/list")))[2][0]["result"]
+        assert told["_meta"]["dlp/unavailable"] == [
+            {"server": "broken", "why": "broken: with what this session carries it is asked for nothing more"}
+        ]
+        assert asked[shell.session.id, "broken"] == 40
+
+    run(shell, story, SERVERS | BROKEN)
+
+
 def test_an_answer_that_quotes_an_event_is_no_stream(shell: Shell):
     async def story(http: Http) -> None:
         await http.ask("/mcp", call(1, "one.echo"))
