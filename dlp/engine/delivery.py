@@ -27,6 +27,7 @@ from dlp.engine.tracing import BY_TOKEN
 from dlp.engine.vault import Known, Origin, Vault
 from dlp.engine.work import Work
 from dlp.hooks.host import Host
+from dlp.wire import record
 
 _MAX_VALUES = 1_000_000
 _SEGMENT = re.compile(r"[^/\\\\?#%;\x00-\x1f]*[^/\\\\?#%;.\x00-\x1f][^/\\\\?#%;\x00-\x1f]*")  # and more than dots
@@ -88,7 +89,7 @@ class Delivery:
         if spans and (yield from _pure(work, partial(_leftovers, work, edits, spans))):
             raise PolicyError("an edited part still holds the value that was to be replaced")
         edits += yield from self._unescape(work)
-        return edits
+        return (yield from _as_written(work, edits))
 
     def _note_own(self, work: Work) -> Steps[None]:
         """Remember what nobody can read that the session sends: nobody can have issued it to the session."""
@@ -211,7 +212,7 @@ class Delivery:
             yield from _marked(work, combining.PRINTS, combining.note(work.reading, said, past))
         yield from self._issue(work)
         yield from _pure(work, partial(let_go, spans, wanted, in_part))
-        return edits
+        return (yield from _as_written(work, edits))
 
     def _let_in(self, work: Work) -> Steps[tuple[dict[int, str], dict[int, list[int]]]]:
         """Record what enters as it is. Return by finding the transforms that are wanted, and by part the findings."""
@@ -429,6 +430,20 @@ def _holds_others(work: Work) -> bool:
     ledger, vault, upstream = work.past.ledger, work.past.vault, work.message.endpoint.upstream
     forms = (known for _, part in work.looked_at for _, _, known in vault.forms_in(part.text))
     return not all(ledger.marked("sent", _sent_mark(upstream, known.token)) for known in forms)
+
+
+def _as_written(work: Work, edits: list[Edit]) -> Steps[list[Edit]]:
+    """Return the edits as they are written where a text holds JSON: it must say there what they say."""
+    if not any(record.may_be(work.parts[edit.part].text) for edit in edits):
+        return edits
+    return (yield from _pure(work, partial(_inside, work.parts, edits)))
+
+
+def _inside(parts: Sequence[Part], edits: Sequence[Edit]) -> list[Edit]:
+    in_part: dict[int, list[Edit]] = {}
+    for edit in edits:
+        in_part.setdefault(edit.part, []).append(edit)
+    return [edit for number, some in in_part.items() for edit in record.fitted(parts[number].text, some)]
 
 
 def _unescaping(work: Work) -> list[Edit]:

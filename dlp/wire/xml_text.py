@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 from dlp.core.errors import ParseError
 from dlp.core.message import Kind, Part
-from dlp.wire.leaf import FIXED, VERBATIM, Codec, Leaves, holds_record
+from dlp.wire.leaf import FIXED, VERBATIM, Codec, Leaves
 from dlp.wire.limits import AT_ONCE, MAX_DEPTH, Invalid, check_count
 
 _NAME = r"[A-Za-z_:\u0080-\U0010ffff][-A-Za-z0-9_.:\u0080-\U0010ffff]*+"
@@ -83,7 +83,8 @@ class _Xml:
             raise Invalid("xml: an element is not closed, or there is none")
 
     def _add(self, path: str, says: str, start: int, end: int, codec: Codec, *, name: str) -> None:
-        unstructured = "</" in says or holds_record(says)
+        # The fields of a source are paths of JSON, which say nothing of where they would be in XML, but for its names.
+        unstructured = "/@xmlns" not in path
         self._into.add(Part(path, says, Kind.TEXT, name, unstructured=unstructured), start, end, codec)
 
     def _key(self, path: str, tag: str, start: int) -> None:

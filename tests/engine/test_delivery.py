@@ -3,7 +3,9 @@
 import base64
 import gzip
 import hashlib
+from urllib.parse import parse_qsl, quote
 
+import orjson
 import pytest
 
 from dlp.testing.wall import Wall
@@ -183,3 +185,35 @@ def test_bombs_in_many_parts_share_one_budget(routes: Wall):
     session = routes.open()
     assert routes.send(session, "POST https://echo.test/e", json=[bomb]).passed
     assert not routes.send(session, "POST https://echo.test/e", json=[bomb] * 20).passed
+
+
+@pytest.mark.parametrize("name", ['Ann "Al" Quandt', "Ann\\Quandt", 'x", "channel": "all', "Ann\nQuandt"])
+def test_a_value_in_json_inside_a_text_stays_one_text_of_it(routes: Wall, name: str):
+    session = routes.open()
+    routes.receive(session, "GET https://people.test/p", json={"name": name})
+    inner = '{"to": {"who": "Dear [PERSON_1],"}}'
+    deeper = orjson.dumps({"call": inner}).decode()
+    sent = routes.send(session, "POST https://echo.test/e", json={"arguments": inner, "deeper": deeper})
+    assert orjson.loads(sent.json["arguments"]) == {"to": {"who": f"Dear {name},"}}
+    assert orjson.loads(orjson.loads(sent.json["deeper"])["call"]) == {"to": {"who": f"Dear {name},"}}
+    form = routes.send(
+        session, "POST https://echo.test/e", body=f"p={quote(inner)}", content_type="application/x-www-form-urlencoded"
+    )
+    assert orjson.loads(dict(parse_qsl(form.body.decode()))["p"]) == {"to": {"who": f"Dear {name},"}}
+
+
+def test_a_number_in_json_inside_a_text_becomes_a_text_of_it(routes: Wall):
+    session = routes.open()
+    card = {"cards": [4111111111111111, 5500005555555559], "n": 1}
+    back = routes.receive(session, "GET https://echo.test/e", json={"arguments": orjson.dumps(card).decode()})
+    assert orjson.loads(back.json["arguments"]) == {"cards": ["[CARD_1]", "[CARD_2]"], "n": 1}
+
+
+@pytest.mark.parametrize(
+    "xml", ["<a><name>Xaver</name></a>", '<a xmlns="u" name="Xaver"/>', "<a><![CDATA[Xaver]]></a>"]
+)
+def test_a_source_with_fields_says_nothing_more_in_xml(routes: Wall, xml: str):
+    entered = routes.receive(
+        routes.open(), "GET https://people.test/p", body=xml, content_type="application/xml; charset=utf-8"
+    )
+    assert entered.body.decode() == xml.replace("Xaver", "[PERSON_1]")

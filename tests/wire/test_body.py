@@ -228,6 +228,7 @@ FORM = b'--B\r\nContent-Disposition: form-data; name="a"\r\n\r\nv\r\n--B--'
         (b'a={"pin":"v"}', "application/x-www-form-urlencoded"),
         (b"<a>v<b></a>", "application/xml"),
         (b"<a><![CDATA[<pin>v</pin>]]></a>", "application/xml"),
+        (b"<a b='v'><pin>v</pin></a>", "application/xml"),  # no path of JSON leads there
         (b"<p>v</p>", "text/html"),
         (FORM, "multipart/form-data; boundary=B"),
     ],
@@ -245,7 +246,7 @@ def test_a_text_whose_structure_is_not_known_says_so(raw: bytes, kind: str):
         (b'{"pin": "v"}\n{"pin": 1}', "application/x-ndjson"),
         (b"pin\nv", "text/csv"),
         (b"pin=v&b=it's", "application/x-www-form-urlencoded"),
-        (b"<a b='v'><pin>v</pin></a>", "application/xml"),
+        (b"<a xmlns='v' xmlns:n='v'/>", "application/xml"),
     ],
 )
 def test_a_leaf_of_a_structure_that_is_known_is_no_text_of_its_own(raw: bytes, kind: str):
