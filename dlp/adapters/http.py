@@ -35,7 +35,6 @@ from dlp.core.errors import DlpError, PluginError
 from dlp.core.outcome import Outcome
 from dlp.core.ports import Clock, Random
 from dlp.engine.pipeline import Apart, Engine, Hold, Read, Run, Wait, breathe
-from dlp.engine.ranges import Ranges
 from dlp.engine.sessions import SessionInfo
 from dlp.engine.work import Call
 
@@ -58,7 +57,6 @@ class HttpProxy:
         self.engine = engine
         self.limits = limits or Limits()
         self.mcp: Through | None = None
-        self.ranges = Ranges()
         self._resolver = resolver
         self._clock = clock
         self._random = random

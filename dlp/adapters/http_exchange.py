@@ -7,6 +7,7 @@ order in which a request and its response are taken up, judged and sent is one s
 """
 
 import base64
+import re
 import time
 from collections.abc import Callable, Coroutine, Generator, Mapping
 from dataclasses import dataclass, field
@@ -68,8 +69,8 @@ from dlp.core.errors import ParseError
 from dlp.core.message import Direction, Endpoint, Facts, Message
 from dlp.core.outcome import Outcome, Refuse
 from dlp.core.policy import decoded_path, facts_of, fields_of
+from dlp.engine import ranges
 from dlp.engine.pipeline import Engine, Run, Wait
-from dlp.engine.ranges import Ranges, place_of
 from dlp.engine.sessions import SessionInfo
 from dlp.engine.work import LARGE_BYTES, Call, Within
 from dlp.wire import body as wire_body
@@ -86,6 +87,7 @@ OUTBOUND, INBOUND = Direction.OUTBOUND, Direction.INBOUND
 _KEY, _ACCEPT = b"sec-websocket-key", b"sec-websocket-accept"
 _FOR_A_PIECE = (b"range", b"if-range", b"a-im")  # RFC 9110, 14.2 and 13.1.5; RFC 3229
 _PIECES = frozenset({status_codes.PARTIAL_CONTENT, 226})
+_RANGE_IS_SIGNED = re.compile(rb"signedheaders=[^,]*\brange\b|\"range\"", re.IGNORECASE)  # SigV4; RFC 9421
 _BODILESS = frozenset({204, 304})
 
 
@@ -95,7 +97,6 @@ class Shell(Protocol):
     engine: Engine
     limits: Limits
     mcp: Through | None
-    ranges: Ranges
 
     def identify(self, credentials: bytes | None) -> SessionInfo | None:
         """Return the open session that these proxy credentials are for."""
@@ -220,6 +221,8 @@ class Exchange(Layer):
         self._more_to_come = False
         self._waited = False
         self._aliases: Aliases | None = None
+        self._piece: ranges.Piece | None = None  # what the client asks for, where more is asked for in its place
+        self._slice: ranges.Cut | None = None  # what of the answer it asked for
         self._waiting: Await | None = None
         self._server: Connection | None = None
         self._call: Call | None = None
@@ -512,13 +515,38 @@ class Exchange(Layer):
         data = self.request.data
         path = text(data.path)
         self._endpoint = Endpoint("http", self._upstream, text(data.method), decoded_path(path.partition("?")[0]))
-        asked = [value for name, value in data.headers.fields if name.lower() in _FOR_A_PIECE]
+        asked = [name.lower() for name, value in data.headers.fields if name.lower() in _FOR_A_PIECE]
         # Of several pieces at once nobody could say what stands beside what: then all is asked for.
-        if asked and (self._has_fields() or any(b"," in value for value in asked)):
+        several = asked.count(b"range") > 1 or any(
+            b"," in value for name, value in data.headers.fields if name.lower() in _FOR_A_PIECE
+        )
+        if asked and (several or self._has_fields()):
             data.headers.fields = http_head.without(data.headers.fields, *_FOR_A_PIECE)
+        elif b"range" in asked:
+            self._ask_beside()
         return wire_head.read_request_head(
             text(data.method), f"{bracketed(data.host)}:{data.port}", path, data.headers.fields
         )
+
+    def _ask_beside(self) -> None:
+        """Ask for what stands beside a piece as well: half a value looks like none.
+
+        Not where a signature holds the field as it is. What comes then has to be whole, or no text.
+        """
+        data = self.request.data
+        fields = data.headers.fields
+        signed = any(
+            _RANGE_IS_SIGNED.search(value)
+            for name, value in fields
+            if name.lower() in (b"authorization", b"signature-input")
+        )
+        if data.method == b"HEAD" or signed:
+            return
+        (range_,) = [value for name, value in fields if name.lower() == b"range"]
+        self._piece = ranges.piece_of(range_)
+        if self._piece is not None:
+            asked = self._piece.asked()
+            data.headers.fields = tuple((n, asked if n.lower() == b"range" else v) for n, v in fields)
 
     def _has_fields(self) -> bool:
         """Return whether this is, or may be, a source with declared fields, which are found in whole answers only."""
@@ -649,6 +677,8 @@ class Exchange(Layer):
         limit = self._shell.limits.body
         if self._grpc and head.grpc:
             return grpc_half(head, INBOUND, head.value(b"grpc-encoding"), limit=limit)
+        if self._content_range() is not None:  # lines and events may be cut in two
+            return windows_half(head, INBOUND) if large else None
         return response_half(head, limit=limit, hold=self._may_hold(INBOUND), large=large)
 
     def _may_hold(self, direction: Direction) -> bool:
@@ -672,13 +702,15 @@ class Exchange(Layer):
         raw, self._buffer = bytes(self._buffer), bytearray()
         self._server = None  # it has said all it has to say
         self._waited = False
+        if not self._may_enter(raw):
+            yield from self._object(objections.PIECES)
+            return
+        whole, raw = raw, raw if self._slice is None else ranges.characters(raw, self._slice)
         try:
             heading = wire_head.read_response_head(data.status_code, text(data.reason), data.headers.fields)
             content = yield from self._read(raw, head, self._aliases)
         except TooLarge:
             yield from self._object(objections.TOO_LARGE)
-            return
-        if self._is_piece(data) and not (yield from self._may_enter_beside(raw, head)):
             return
         seen = self._mcp
         if seen is not None and data.status_code < 300 and head.media_type == "application/json":  # noqa: PLR2004
@@ -697,6 +729,7 @@ class Exchange(Layer):
         if self._waited and self._call is not None and self._over(self._call):
             yield from self._object(objections.NO_IDENTITY)
             return
+        raw = raw if self._slice is None else self._cut_out(self._slice, whole)
         if head.chunked and self.request.data.http_version == b"HTTP/1.0":
             data.headers.fields = http_head.without(data.headers.fields, b"transfer-encoding")
             head.chunked = False
@@ -707,29 +740,41 @@ class Exchange(Layer):
         data.content = raw
         yield from self._answer(response)
 
-    def _may_enter_beside(self, raw: bytes, head: Head) -> Generator[commands.Command, Any, bool]:
-        """Have a piece of an answer judged with what the session has read beside it; end here if it may not enter."""
-        ranges = [value for name, value in self.response.data.headers.fields if name.lower() == b"content-range"]
-        if not raw or self.response.status_code == status_codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+    def _content_range(self) -> bytes | None:
+        """Return which bytes of a larger whole an answer says that it is; b"" where it says so in two ways."""
+        fields = self.response.data.headers.fields
+        said = [value for name, value in fields if name.lower() == b"content-range"]
+        if len(said) == 1 and ranges.counts_rows(said[0]):
+            return None
+        return None if not said else said[0] if len(said) == 1 else b""
+
+    def _may_enter(self, raw: bytes) -> bool:
+        """Return whether all is there that a piece of an answer has to be judged with; note what of it was asked for.
+
+        A piece that nobody asked for, or asked for as it is, may enter where it is the whole, or no text.
+        """
+        said, status = self._content_range(), self.response.status_code
+        if not raw or status == status_codes.REQUESTED_RANGE_NOT_SATISFIABLE:
             return True
-        start = place_of(ranges[0], len(raw)) if len(ranges) == 1 else None
-        texts: list[bytes] | None = []
-        if start is not None:
-            place = f"{self._upstream}{self._endpoint.path}"  # decoded: one address however it is written
-            texts = self._shell.ranges.beside((self.session, place), start, raw)
-        if texts is None or (start is None and (ranges or head.media_type == "multipart/byteranges")):
-            yield from self._object(objections.PIECES)
-            return False
-        for joined in texts:
-            blocks = window.edge_blocks(joined, head.content_type)
-            outcome = yield from self._judge(Message(INBOUND, self._endpoint, blocks))
-            if isinstance(outcome, Refuse):
-                yield from self._refuse(outcome)
-                return False
-            if outcome.edits:
-                yield from self._object(objections.PIECES)
-                return False
-        return True
+        if said is None:
+            several = self._head.media_type == "multipart/byteranges"
+            return not several and (self._piece is None or status != status_codes.PARTIAL_CONTENT)
+        if self._piece is not None:
+            self._slice = ranges.cut(said, len(raw), self._piece)
+            return self._slice is not None
+        found = ranges.cut(said, len(raw), ranges.WHOLE)
+        if found is not None and found.length == len(raw):
+            return True
+        ends = (raw[: ranges.EDGE], raw[-ranges.EDGE :])
+        return ranges.fits(said, len(raw)) and not any(window.edge_blocks(end, self._head.content_type) for end in ends)
+
+    def _cut_out(self, cut: ranges.Cut, raw: bytes) -> bytes:
+        """Return what the client asked for of the bytes that came, and say so in the head."""
+        data = self.response.data
+        data.headers.fields = ranges.told(data.headers.fields, cut)
+        if not cut.length:
+            data.status_code, data.reason = status_codes.REQUESTED_RANGE_NOT_SATISFIABLE, b"Range Not Satisfiable"
+        return cut.of(raw)[0]
 
     # --- streams: messages that are judged one by one, each way -------------------------------------------------------
 
@@ -789,6 +834,12 @@ class Exchange(Layer):
             return
         if outcome.edits:
             _, data.headers.fields = heading.write(outcome.edits)
+        if self._piece is not None and (said := self._content_range()) is not None:
+            self._slice = ranges.cut(said, self._head.length, self._piece)
+            if self._slice is None:
+                yield from self._object(objections.PIECES)
+                return
+            data.headers.fields = ranges.told(data.headers.fields, self._slice)
         self._frame(half)
         self._in = half
         if self._server is not None:
@@ -849,7 +900,10 @@ class Exchange(Layer):
             raw, ends = batch.write(outcome.edits)
             half.stream.sent(ends)
             if half.direction is INBOUND:
-                yield SendHttp(ResponseData(self.stream_id, raw), self.context.client)
+                if self._slice is not None:
+                    raw, self._slice = self._slice.of(raw)
+                if raw:  # nothing is the end of a body in chunks
+                    yield SendHttp(ResponseData(self.stream_id, raw), self.context.client)
             else:
                 if self._unsent:
                     yield from self._send_head()

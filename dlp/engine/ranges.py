@@ -1,88 +1,120 @@
-"""Pieces of one answer that a session asks for one by one (RFC 9110, 14): a value that is cut between two of them.
+"""Pieces of an answer (RFC 9110, 14): what stands beside one is asked for with it, and cut off once it was judged.
 
-Each piece by itself may hold half a value, which nobody would know for one. So the ends of what a session has read are
-remembered, in this worker's memory only, and what it reads next to them is looked at together with them. Of a session
-of which something had to be forgotten, what begins anew is refused: it may be the other half. No clock.
+A piece by itself may hold half a value, which nobody would know for one. Pure.
 """
 
 import re
-from collections import OrderedDict
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 EDGE = 256
-"""Bytes at either end of a piece that are looked at together with what is beside it."""
+"""How many bytes on either side of a piece are looked at together with it."""
 
-_MOST_RUNS = 256  # of one answer; each takes two edges
-_MOST_ANSWERS, _MOST_SESSIONS = 64, 256  # of a session; a session that is dropped loses all of its own
-_CONTENT_RANGE = re.compile(rb"bytes[ \t]+([0-9]{1,15})-([0-9]{1,15})/(?:\*|[0-9]{1,15})")
-
-
-def place_of(content_range: bytes, length: int) -> int | None:
-    """Return where in the whole a piece of `length` bytes begins, by its `Content-Range`; None if that says nothing."""
-    match = _CONTENT_RANGE.fullmatch(content_range.strip())
-    if match is None or int(match.group(2)) - int(match.group(1)) + 1 != length:
-        return None
-    return int(match.group(1))
+_RANGE = re.compile(rb"bytes=(?:([0-9]{1,15})-([0-9]{0,15})|-([0-9]{1,15}))")
+_CONTENT_RANGE = re.compile(rb"bytes[ \t]+([0-9]{1,15})-([0-9]{1,15})/(?:\*|([0-9]{1,15}))")
+_ROWS = re.compile(rb"(?:[0-9]+-[0-9]+|\*)/(?:[0-9]+|\*)")
+_BEGUN, _BROKEN = re.compile(rb"[\x80-\xbf]{0,3}"), re.compile(rb"[\xc0-\xff][\x80-\xbf]{0,3}\Z")
+_OF_BYTES = frozenset([b"content-md5", b"content-digest", b"digest"])  # RFC 9530: of what is sent, not of the whole
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
-    """Bytes that were read in a row, half-open, and how they begin and end: all of them, where they are few."""
+class Cut:
+    """What of the bytes that came was asked for, `length` of them after `skip`, and how a head says so."""
 
-    first: int
-    last: int
-    head: bytes = field(repr=False)
-    tail: bytes = field(repr=False)
+    skip: int
+    length: int
+    content_range: bytes
+
+    def of(self, data: bytes) -> tuple[bytes, "Cut"]:
+        """Return what was asked for of the next bytes that come, and what of those that are to follow."""
+        kept = data[self.skip :][: self.length]
+        return kept, Cut(max(0, self.skip - len(data)), self.length - len(kept), self.content_range)
 
 
-class Ranges:
-    """What sessions have read of answers in pieces: runs of bytes, by session and address."""
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What a client asks for: from `first` to `last`, where there is one; or the last `count` bytes."""
 
-    def __init__(self) -> None:
-        """Begin with nothing."""
-        self._read: OrderedDict[str, OrderedDict[str, list[_Run]]] = OrderedDict()
-        self._forgot: set[str] = set()  # sessions of which an answer was dropped
+    first: int = 0
+    last: int | None = None
+    count: int | None = None
 
-    def beside(self, key: tuple[str, str], start: int, data: bytes) -> list[bytes] | None:
-        """Return the ends of a piece with what the session has read beside it: none where that is nothing.
+    def asked(self) -> bytes:
+        """Return the `Range` that asks for it with what stands beside it."""
+        if self.count is not None:
+            return b"bytes=-%d" % (self.count + EDGE)
+        end = b"" if self.last is None else b"%d" % (self.last + EDGE)
+        return b"bytes=%d-%b" % (max(0, self.first - EDGE), end)
 
-        `key` is session and address. None where the session has read too many pieces to tell. The piece counts as read
-        from now on, whatever becomes of it.
-        """
-        runs = self._runs_of(*key)
-        if runs is None:
-            return None
-        if len(runs) >= _MOST_RUNS:
-            return None
-        stop = start + len(data)
-        left = next((run for run in runs if run.first < start <= run.last), None)
-        right = next((run for run in runs if run.first <= stop < run.last), None)
-        before = b"" if left is None else left.tail[: max(0, len(left.tail) - (left.last - start))]
-        after = b"" if right is None else right.head[max(0, stop - right.first) :]
-        joined = before + data + after
-        first, last = start if left is None else left.first, stop if right is None else right.last
-        head = joined[:EDGE] if left is None or first == start - len(before) else left.head
-        tail = joined[-EDGE:] if right is None or last == stop + len(after) else right.tail
-        runs[:] = [run for run in runs if run.last < first or run.first > last]
-        runs.append(_Run(first, last, head, tail))
-        if len(data) <= 2 * EDGE:
-            return [joined] if before or after else []
-        return [*([before + data[:EDGE]] if before else ()), *([data[-EDGE:] + after] if after else ())]
 
-    def _runs_of(self, session: str, address: str) -> list[_Run] | None:
-        """Return what a session has read of an answer; None where that may have been dropped for what came since.
+WHOLE = Piece()
 
-        What one session reads drops nothing of another's, unless very many read in pieces.
-        """
-        answers = self._read.pop(session, OrderedDict())
-        self._read[session] = answers
-        if address not in answers and session in self._forgot:
-            return None
-        runs = answers.pop(address, [])
-        answers[address] = runs
-        if len(answers) > _MOST_ANSWERS:
-            answers.popitem(last=False)
-            self._forgot.add(session)
-        if len(self._read) > _MOST_SESSIONS:
-            self._forgot.add(self._read.popitem(last=False)[0])
-        return runs
+
+def piece_of(range_: bytes) -> Piece | None:
+    """Return what a `Range` asks for; None where that is not one piece in bytes."""
+    match = _RANGE.fullmatch(range_.strip())
+    if match is None:
+        return None
+    first, last, count = match.groups()
+    if count is not None:
+        return Piece(count=int(count)) if int(count) else None
+    if last and int(last) < int(first):
+        return None
+    return Piece(int(first), int(last) if last else None)
+
+
+def counts_rows(content_range: bytes) -> bool:
+    """Return whether a `Content-Range` has no unit, as of lists whose rows are counted so: nothing is cut in two."""
+    return _ROWS.fullmatch(content_range.strip()) is not None
+
+
+def fits(content_range: bytes, length: int) -> bool:
+    """Return whether a `Content-Range` says of so many bytes where they belong."""
+    return _place(content_range, length) is not None
+
+
+def cut(content_range: bytes, length: int | None, piece: Piece) -> Cut | None:
+    """Return what of an answer of `length` bytes, where that is known, was asked for.
+
+    None where its `Content-Range` does not fit it, or not all came that has to stand beside the piece.
+    """
+    place = _place(content_range, length)
+    if place is None:
+        return None
+    start, end, total = place
+    first, last = piece.first, end if piece.last is None else min(piece.last, end)
+    if piece.count is not None:
+        first = max(start, end + 1 - piece.count)
+    if total is None or end < total - 1:
+        if end - last < EDGE and (total is None or piece.count is not None):
+            return None  # nobody knows whether this is the end
+        last = min(last, end - EDGE)
+    elif first > end:  # what was asked for is beyond the end, and only what stands before it came
+        return Cut(0, 0, b"bytes */%d" % total)
+    if first > last or start > max(0, first - EDGE):
+        return None
+    said = b"bytes %d-%d/%b" % (first, last, b"*" if total is None else b"%d" % total)
+    return Cut(first - start, last - first + 1, said)
+
+
+def _place(content_range: bytes, length: int | None) -> tuple[int, int, int | None] | None:
+    match = _CONTENT_RANGE.fullmatch(content_range.strip())
+    if match is None:
+        return None
+    start, end, total = int(match[1]), int(match[2]), int(match[3]) if match[3] else None
+    if end < start or length not in (None, end - start + 1) or (total is not None and end >= total):
+        return None
+    return start, end, total
+
+
+def characters(data: bytes, cut: Cut) -> bytes:
+    """Return what came without what is left of a character of UTF-8 at either end of what was asked for beside."""
+    begun, broken = _BEGUN.match(data), _BROKEN.search(data, cut.skip + cut.length)
+    first = min(cut.skip, begun.end() if begun else 0)
+    return data[first : broken.start() if broken else len(data)]
+
+
+def told(fields: Sequence[tuple[bytes, bytes]], cut: Cut) -> tuple[tuple[bytes, bytes], ...]:
+    """Return the fields of a head as they are for the piece that is cut out; digests of all that came are left out."""
+    said = {b"content-range": cut.content_range, b"content-length": b"%d" % cut.length}
+    return tuple((name, said.get(name.lower(), value)) for name, value in fields if name.lower() not in _OF_BYTES)

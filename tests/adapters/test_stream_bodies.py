@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from dlp.config import Limits
+from dlp.engine.ranges import EDGE
 from dlp.wire.window import SIZE
 
 POLICY = """
@@ -177,3 +178,35 @@ def test_a_session_that_is_stopped_gets_no_more_of_a_body(world: Any, judged: An
         del at.wall.log.write
     assert code != 0
     assert len(got) < len(BODIES["text"])
+
+
+@pytest.mark.parametrize(("what", "version"), [("binary", "--http1.1"), ("text", "--http2")])
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+def test_a_piece_over_the_limit_is_judged_with_what_stands_beside_it_and_arrives_byte_for_byte(
+    world: Any, judged: Any, what: str, version: str, framing: str
+):
+    body = BODIES[what]
+    first, last = 1000, len(body) - 2000
+    came = body[first - EDGE : last + EDGE + 1]
+    head, _, rest = reply(came, TYPES.get(what, "text/plain"), framing).partition(b"\r\n\r\n")
+    head = head.replace(b"200 OK", b"206 Partial Content")
+    head += b"\r\nContent-Range: bytes %d-%d/%d" % (first - EDGE, last + EDGE, len(body))
+    upstream = world.upstream("files.test", head + b"\r\n\r\n" + rest, close=framing == "chunked")
+    at = judged(POLICY, LIMITS)
+    code, status, got = curl(at.world, "https://files.test/large", version, "-r", f"{first}-{last}")
+    assert (code, status) == (0, 206)
+    assert upstream.requests[0].header("range") == f"bytes={first - EDGE}-{last + EDGE}"
+    assert hashlib.sha256(got).digest() == hashlib.sha256(body[first : last + 1]).digest()
+
+
+def test_half_a_value_at_the_end_of_a_piece_over_the_limit_does_not_enter(world: Any, judged: Any):
+    body = text(900_000) + SSN + text(1000)
+    cut = body.index(b"536-90-4399") + 10
+    came = body[: cut + EDGE]
+    said = reply(came, "text/plain").replace(b"200 OK", b"206 Partial Content")
+    said = said.replace(b"\r\n\r\n", b"\r\nContent-Range: bytes 0-%d/%d\r\n\r\n" % (len(came) - 1, len(body)), 1)
+    world.upstream("files.test", said)
+    at = judged(POLICY, LIMITS)
+    code, _, got = curl(at.world, "https://files.test/large", "-r", f"0-{cut - 1}")
+    assert code != 0
+    assert b"536-90" not in got
