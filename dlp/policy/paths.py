@@ -40,13 +40,14 @@ class UrlPattern:
         return self._covers_address(endpoint) and self._covers_path(path) and self._covers_path(normalised(path))
 
     def may_cover(self, endpoint: Endpoint) -> bool:
-        """Tell whether an endpoint is meant by at least one reading of its path, be it without case or a last slash."""
+        """Tell whether an endpoint is meant by at least one reading of its path, be it without case or an ending."""
         path = endpoint.path
         return self._covers_address(endpoint) and (
             self._covers_path(path)
             or self._covers_path(plain := normalised(path))
             or self.loose.fullmatch(folded(path)) is not None
-            or self.loose.fullmatch(folded(plain)) is not None
+            or self.loose.fullmatch(again := folded(plain)) is not None
+            or self.loose.fullmatch(_without_ending(again)) is not None
         )
 
     def _covers_address(self, endpoint: Endpoint) -> bool:
@@ -123,7 +124,8 @@ def _path(text: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
         raise ValueError(f"expected `**` only as the last step of a path, got {text}")
     if normalised(decoded) != decoded or decoded.count("/") != text.count("/"):
         raise ValueError(f"expected a path without . or .. steps, //, ;, \\ and encoded signs, got {text}")
-    return _compiled(steps), _compiled(folded(decoded).split("/")[1:])
+    loose = folded(decoded) if "*" in steps[-1] else _without_ending(folded(decoded))
+    return _compiled(steps), _compiled(loose.split("/")[1:])
 
 
 def _compiled(steps: list[str]) -> re.Pattern[str]:
@@ -139,6 +141,19 @@ def folded(path: str) -> str:
     if not path.isascii():
         path = unicodedata.normalize("NFKC", path)
     return path.casefold().rstrip("/") or "/"
+
+
+_FORMATS = frozenset(
+    "atom csv htm html ics js json jsonl jsonp md msgpack ndjson pdf rss tsv txt vcf xls xlsx xml yaml yml zip".split()  # noqa: SIM905
+)
+_CUT_OFF = re.compile(r"[?#\0]")
+
+
+def _without_ending(path: str) -> str:
+    """Return a folded path without what some servers take off its end: a format (`.json`), spaces, dots, a NUL."""
+    path = _CUT_OFF.split(path, 1)[0].rstrip("/. \t\r\n")
+    stem, _, ending = path.rpartition(".")
+    return (stem if ending in _FORMATS and not stem.endswith("/") else path) or "/"
 
 
 _ODD = re.compile(r"[%;\\]|//|/\.\.?(?:/|$)")

@@ -96,6 +96,15 @@ def test_a_path_that_servers_may_read_otherwise_does_not_slip_into_a_broader_all
         ("/u/*/mail", "/u/a%2Fb/mail"),
         ("/büro", "/BÜRO"),
         ("/pay", "/\N{FULLWIDTH LATIN SMALL LETTER P}ay"),
+        ("/pay", "/pay.json"),
+        ("/u/*/mail", "/U/7/Mail.XML/"),
+        ("/pay.json", "/pay"),
+        ("/pay.json", "/Pay.json"),
+        ("/pay", "/pay."),
+        ("/pay", "/pay%20"),
+        ("/pay", "/pay%0a"),
+        ("/pay", "/pay%00.html"),
+        ("/pay", "/pay%3fx"),
     ],
 )
 def test_a_path_that_servers_take_for_another_may_be_that_one(pattern: str, path: str):
@@ -104,7 +113,10 @@ def test_a_path_that_servers_take_for_another_may_be_that_one(pattern: str, path
     assert url.may_cover(endpoint)
 
 
-@pytest.mark.parametrize(("pattern", "path"), [("/pay", "/pays"), ("/u/*", "/u/"), ("/pay", "/"), ("/", "/pay/")])
+@pytest.mark.parametrize(
+    ("pattern", "path"),
+    [("/pay", "/pays"), ("/u/*", "/u/"), ("/pay", "/"), ("/", "/pay/"), ("/pay", "/pay.slip"), ("/v1", "/v1.2")],
+)
 def test_another_path_is_not_covered_however_it_is_read(pattern: str, path: str):
     assert not parse_url(f"https://x.test{pattern}").may_cover(get("https://x.test:443", path))
 
