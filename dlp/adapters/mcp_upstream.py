@@ -212,7 +212,8 @@ class Upstream:
         written = f"[{self._host}]" if ":" in self._host else self._host
         default = url.port is None or url.port == _PORTS[url.scheme]
         own = [("host", written if default else f"{written}:{url.port}"), *server.headers.items()]
-        self._own = [(name.lower().encode(), value.encode()) for name, value in own]
+        self._own = [b"%b: %b" % (name.lower().encode(), value.encode()) for name, value in own]
+        self._names = frozenset(name.lower().encode() for name, _ in own)
         self._idle: deque[_Connection] = deque()
 
     async def send(self, method: str, fields: Sequence[tuple[bytes, bytes]], body: bytes = b"") -> Answer:
@@ -223,17 +224,15 @@ class Upstream:
 
         """
         connection = self._from_idle() or await self._connect()
-        own = {name for name, _ in self._own}
-        lines = [b"%b %b HTTP/1.1\r\n" % (method.encode(), self._target)]
-        given = [*self._own, *(one for one in fields if one[0] not in own)]
+        lines = [b"%b %b HTTP/1.1" % (method.encode(), self._target), *self._own]
+        lines += [b"%b: %b" % one for one in fields if one[0] not in self._names]
         if body or method == "POST":
-            given.append((b"content-length", b"%d" % len(body)))
-        lines += [b"%b: %b\r\n" % one for one in given]
-        if any(_LINE_END.search(line, 0, len(line) - 2) for line in lines):
+            lines.append(b"content-length: %d" % len(body))
+        if any(map(_LINE_END.search, lines)):
             self._keep(connection)
             raise UpstreamError("the request cannot be written as HTTP")
         try:
-            connection.write(b"".join([*lines, b"\r\n", body]))
+            connection.write(b"\r\n".join([*lines, b"", body]))
             async with asyncio.timeout(self._limits.idle):
                 head = await connection.next()
             if isinstance(head, Head):

@@ -58,9 +58,10 @@ def reading(policy: Policy, endpoint: Endpoint, past: Past) -> Reading:
     """Return what reading from `endpoint` adds to a session's past."""
     names, untrusted, keys = read_at(policy, endpoint)
     ledger = past.ledger
-    marks = frozenset(mark for name in names if not ledger.marked(READ, mark := _FROM + name.encode()))
-    known = ledger.marked(READ, _IS_UNTRUSTED) and ledger.marked(READ, UNPRINTED)
-    return Reading(marks, untrusted and not known, keys)
+    marks = frozenset([mark for name in names if not ledger.marked(READ, mark := _FROM + name.encode())])
+    if untrusted and ledger.marked(READ, _IS_UNTRUSTED) and ledger.marked(READ, UNPRINTED):
+        untrusted = False
+    return Reading(marks, untrusted, keys) if marks or untrusted or keys else NOTHING_NEW
 
 
 @dataclass(frozen=True, slots=True)

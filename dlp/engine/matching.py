@@ -90,7 +90,8 @@ class Index:
 
     def __bool__(self) -> bool:
         """Whether there is anything to look for."""
-        return bool(self._whole) or any(anchors.table for anchors in self._anchors.values())
+        anchors = self._anchors  # asked for with every message, many times
+        return bool(self._whole or anchors[_SHORT].table or anchors[_LONG].table)
 
     @property
     def wholes(self) -> bool:

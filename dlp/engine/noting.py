@@ -32,7 +32,13 @@ def noted(
     if isinstance(path, str) and not any(part.startswith("url/") for part in labelled):
         kept["path"] = shown(path, policy.steps)
     wanted = [name for name in _worth_noting(policy.facts_used) if name in facts and name not in policy.trusted]
-    if wanted:
+    if wanted and not labelled:
+        for name in wanted:
+            if " " not in name and _is_long(facts[name]):
+                withheld.append(name)
+            else:
+                kept[name] = facts[name]
+    elif wanted:
         specs = facts_of(policy, endpoint, inbound=direction is Direction.INBOUND)
         paths: dict[str, list[str]] = {}
         for spec in specs:
@@ -59,10 +65,15 @@ def _is_labelled(paths: Iterable[str], labelled: Collection[str]) -> bool:
 def _holds(fact: Fact, texts: Iterable[str]) -> bool:
     if isinstance(fact, bool):
         return False
-    given = fact if isinstance(fact, tuple) else (str(fact),)
-    return any(len(text) > _LONG_TEXT for text in given) or any(
-        text in one or (one and one in text) for text in texts for one in given
+    return _is_long(fact) or any(
+        text in one or (one and one in text)
+        for text in texts
+        for one in (fact if isinstance(fact, tuple) else (str(fact),))
     )
+
+
+def _is_long(fact: Fact) -> bool:
+    return any(len(text) > _LONG_TEXT for text in (fact if isinstance(fact, tuple) else (str(fact),)))
 
 
 def shown(path: str, steps: Collection[str]) -> str:

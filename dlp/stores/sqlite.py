@@ -81,11 +81,12 @@ class SqliteStore:
         if not version:
             self._db.executescript(_SCHEMA)
         names = [self._path + os.fsencode(end) for end in _SIDE_FILES]
-        self._files = tuple((name, os.stat(name).st_ino) for name in names)  # noqa: PTH116 - a Path costs 5 µs
+        self._files = [(name, os.stat(name).st_ino) for name in names]  # noqa: PTH116 - a Path costs 5 µs
+        self._file = self._files[:1]
 
     def stamp(self) -> object:
         """Return something that is equal as long as no other connection has committed."""
-        self._check(self._files[:1])
+        self._check(self._file)
         try:
             return self._db.execute("PRAGMA data_version").fetchone()[0]
         except sqlite3.Error as error:
@@ -213,10 +214,12 @@ class SqliteStore:
     def _error(self, error: sqlite3.Error) -> StoreError:
         return StoreError(f"{os.fsdecode(self._path)}: {error}; see to the store with `dlp doctor`")
 
-    def _check(self, files: tuple[tuple[bytes, int], ...]) -> None:
+    def _check(self, files: Iterable[tuple[bytes, int]]) -> None:
         # SQLite would go on writing into a file that nobody can find any more.
+        gone = False
         try:
-            gone = any(os.stat(name).st_ino != inode for name, inode in files)  # noqa: PTH116 - a Path costs 5 µs
+            for name, inode in files:
+                gone = gone or os.stat(name).st_ino != inode  # noqa: PTH116 - a Path costs 5 µs
         except OSError:
             gone = True
         if gone:

@@ -10,10 +10,11 @@ from dlp.core.errors import ParseError
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _REQUEST = re.compile(rb"(%b) ([!-~]+) (HTTP/1\.[01])\r\n" % _TOKEN)
 _STATUS = re.compile(rb"(HTTP/1\.[01]) ([1-5][0-9]{2})(?: ([\t -~\x80-\xff]*))?\r\n")
-_FIELD = re.compile(rb"(%b):[ \t]*+((?:[!-~\x80-\xff]++(?:[ \t]++(?=[!-~\x80-\xff]))?+)*+)[ \t]*+\r\n" % _TOKEN)
+_FIELD = re.compile(rb"(%b):[ \t]*+((?:[!-~\x80-\xff]++(?:[ \t]++(?=[!-~\x80-\xff]))?+)*+)[ \t]*+" % _TOKEN)
 _LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}")
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[\t -~]*)?")
 _LONGEST_LINE = 4096
+_MOST_KNOWN, _LONGEST_KNOWN = 64, 1024
 _NO_BODY = frozenset([204, 304])
 _FINAL = 200  # what is below says only that an answer will come
 
@@ -70,6 +71,7 @@ class Frames:
         self._left = 0
         self._spent = 0  # bytes of trailers
         self._over = False
+        self._known: dict[bytes, tuple[bytes, bytes]] = {}  # fields, by the lines that held them
 
     @property
     def waiting(self) -> int:
@@ -117,14 +119,8 @@ class Frames:
         start = (_STATUS if self._answers else _REQUEST).match(raw)
         if start is None:
             raise ParseError("http: expected a first line of HTTP/1.1")
-        fields: list[tuple[bytes, bytes]] = []
-        at = start.end()
-        while at < len(raw):
-            match = _FIELD.match(raw, at)
-            if match is None:
-                raise ParseError("http: expected a header field")
-            fields.append((match[1].lower(), match[2]))
-            at = match.end()
+        lines = raw[start.end() : -2].split(b"\r\n") if start.end() < len(raw) else []
+        fields = [self._known.get(line) or self._field(line) for line in lines]
         first, second, third = start.groups()
         status = int(second) if self._answers else 0
         length, chunked = _length(fields)
@@ -138,6 +134,18 @@ class Frames:
         stays = version == b"HTTP/1.1" and b"close" not in tokens and self._at is not _At.REST
         method, target = (b"", b"") if self._answers else (first, second)
         return Head(method, target, status, fields, length, stays)
+
+    def _field(self, line: bytes) -> tuple[bytes, bytes]:
+        """Return the field that a line holds, and remember it: a peer says most of them with every message."""
+        match = _FIELD.fullmatch(line)
+        if match is None:
+            raise ParseError("http: expected a header field")
+        known = match[1].lower(), match[2]
+        if len(line) <= _LONGEST_KNOWN:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[line] = known
+        return known
 
     def _data(self) -> Frame | None:
         if self._at is _At.REST:
