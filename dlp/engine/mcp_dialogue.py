@@ -6,7 +6,7 @@ judged as coming from what was asked. Longer than most modules because what is o
 answered is one state.
 """
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -61,7 +61,7 @@ class Beside(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # frozen, it would take three times as long to make; so with what else each message needs
 class Send:
     """A whole message to deliver: inbound to the client, outbound to the server.
 
@@ -92,7 +92,7 @@ class Open:
         return VERSION_KEY in self.rpc.meta
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Written:
     raw: bytes = field(repr=False)
     headers: Headers = field(default=(), repr=False)
@@ -135,6 +135,7 @@ class Dialogue:
     ) -> None:
         self.session = session
         self.server = server
+        self.upstream = f"mcp://{server}:0"  # as an endpoint names it
         self.common = common or Common()
         self._engine = engine  # asked for each message: a policy may be taken up meanwhile
         self._tell = tell
@@ -144,11 +145,6 @@ class Dialogue:
         self._asked: dict[Id, Open] = {}  # by the client
         self._asking = self.common.asking  # by the server
         self._tokens: dict[Id, Id] = {}  # progress token → request
-
-    @property
-    def upstream(self) -> str:
-        """The server, as an endpoint names it."""
-        return f"mcp://{self.server}:0"
 
     @property
     def open(self) -> Sequence[Id]:
@@ -397,14 +393,14 @@ class Dialogue:
         target: Target,
         rpc: Rpc,
         beside: Beside | None = None,
-        known: set[str] | None = None,
+        known: Collection[str] = (),
         facts: Facts | None = None,
         *,
         again: bool = False,
         shape: Callable[[str], Shape | None] | None = None,
     ) -> Generator[Wait, Any, _Written | Refuse]:
         """Return the message as it may be delivered, or why it may not; `again` says that it may well come again."""
-        body = McpBody(rpc, limit=self._limit, known=frozenset(known or ()), again=again)
+        body = McpBody(rpc, limit=self._limit, known=known, again=again)
         endpoint = Endpoint("mcp", self.upstream, target.operation, target.path)
         engine = self._engine()
         blocks = body.blocks if beside is None else (*body.blocks, *beside.blocks)
@@ -422,6 +418,8 @@ class Dialogue:
             return outcome
         if not alive:
             return self.record(direction, "identity", "The session is over", "It was closed or frozen meanwhile.")
+        if not outcome.edits and beside is None:
+            return _Written(rpc.raw)
         count = sum(len(block.parts) for block in body.blocks) if outcome.edits else 0
         try:
             raw = body.write([edit for edit in outcome.edits if edit.part < count])

@@ -12,7 +12,7 @@ import functools
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
@@ -81,7 +81,7 @@ protocol's that were rewritten, as `blob` would be once somebody is called that,
 _SOMEBODYS = ("/arguments/", "/structuredContent/", "/_meta/", "/inputSchema/", "/outputSchema/", "/requestedSchema/")
 _CALLED = re.compile(r"/(?:tools|prompts|resourceTemplates)/\d+/(?:.*/)?(?:name|title)")
 _FRAMES = re.compile(rb'"(?:jsonrpc|%b)"\s*:' % "|".join(sorted(_FRAME)).encode())
-_OPENS = re.compile(rb'\A\{?"result":\{"content":\[\{(?:"type":"text",)?"text":')
+_OPENS = re.compile(rb'\{?"result":\{"content":\[\{(?:"type":"text",)?"text":')
 _OPENED = b'"content" "type" "text" '
 """What most answers begin with, and the keys in it: all of it in a row would make of the first word what is no word."""
 _TOKEN = re.compile(rb'"progressToken"\s*:\s*\d+\s*,?\s*')
@@ -143,7 +143,7 @@ class McpBody:
 
     __slots__ = ("_known", "_limit", "_pieces", "_rpc", "blocks")
 
-    def __init__(self, rpc: Rpc, *, limit: int, known: frozenset[str] = frozenset(), again: bool = False) -> None:
+    def __init__(self, rpc: Rpc, *, limit: int, known: Collection[str] = (), again: bool = False) -> None:
         self._rpc, self._limit, self._known = rpc, limit, known
         self._pieces: _Pieces | None = None
         raw = rpc.raw
@@ -154,7 +154,7 @@ class McpBody:
         rest, key = raw[:start] + raw[end:], None
         if str(rpc.id) in known and (without := _without_id(rest, rpc)) is not None:  # a known id is no part
             rest, key = without, ("mcp", sha256(without).digest()) if again else None
-        surface = _FRAMES.sub(b"", _OPENS.sub(_OPENED, _said_once(rest, rpc), count=1)) if verbatim else None
+        surface = _shown(rest, rpc) if verbatim else None
         if meta is None:
             whole = Block(self._make, surface=surface, key=key, raw=raw, bound=self._bound)
             self.blocks: tuple[Block, ...] = (whole,)
@@ -212,7 +212,7 @@ class McpBody:
 class _Pieces:
     """The parts of a message, each from a leaf of it or from a body that stands in a leaf."""
 
-    def __init__(self, rpc: Rpc, limit: int, known: frozenset[str]) -> None:
+    def __init__(self, rpc: Rpc, limit: int, known: Collection[str]) -> None:
         self._rpc, self._limit = rpc, limit
         self._text = rpc.raw.decode()
         self._scope: Place | None = None  # of `cacheScope: public`
@@ -254,7 +254,7 @@ class _Pieces:
         return not part.path.startswith(("/arguments/", _RETURNED))  # there they may be somebody's
 
     @staticmethod
-    def _is_known(part: Part, known: frozenset[str]) -> bool:
+    def _is_known(part: Part, known: Collection[str]) -> bool:
         return part.path in ("rpc/id", "/progressToken", "/requestId") and part.text in known
 
     def _is_id(self, part: Part) -> bool:
@@ -366,6 +366,15 @@ def _value_at_start(data: bytes) -> tuple[object, int]:
 def _surface_of_meta(said: bytes) -> bytes:
     """Return what a `_meta` says beside the protocol's own words."""
     return _FRAMES.sub(b"", _VERSION.sub(rb'\1""', said))
+
+
+def _shown(raw: bytes, rpc: Rpc) -> bytes:
+    """Return what a message without its `_meta` says beside the protocol's own words."""
+    if rpc.sort is Sort.RESULT:
+        raw = _said_once(raw, rpc)
+        if opens := _OPENS.match(raw):
+            raw = _OPENED + raw[opens.end() :]
+    return _FRAMES.sub(b"", raw)
 
 
 def _said_once(raw: bytes, rpc: Rpc) -> bytes:
