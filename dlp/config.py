@@ -49,7 +49,8 @@ _DURATIONS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _AMOUNT = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?) ?([A-Za-z]+)")
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
 _DOMAIN = re.compile(r"[a-z0-9.-]{1,200}\.[a-z]{2,63}")
-_SERVER = re.compile(r"[a-z0-9][a-z0-9_-]*")
+SERVER_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+"""What an MCP server may be called, as policies name it."""
 _SERVER_URL = re.compile(r"https?://[^\s/?#@]+(?:/[^\s?#]*)?")
 _LARGEST_PORT = 65_535
 _MOST_PROCESSES = 64
@@ -208,7 +209,7 @@ def _mcp(node: Node, here: Path) -> dict[str, McpServer]:
     expect_map(keys["servers"], "mcp: servers")
     for entry in keys["servers"].entries if isinstance(keys["servers"], Map) else ():
         what = f"mcp: servers: {entry.key}"
-        if not _SERVER.fullmatch(entry.key):
+        if not SERVER_NAME.fullmatch(entry.key):
             fail(entry, "mcp: servers: expected a name of small letters, digits, _ and -, such as slack")
         given = expect_map(entry.node, what, ("command", "url", "cwd", "env", "headers"))
         if ("command" in given) == ("url" in given):

@@ -24,7 +24,7 @@ from dlp.core.ports import Clock
 from dlp.engine.pipeline import Engine
 from dlp.engine.sessions import SessionInfo
 from dlp.engine.work import Call
-from dlp.wire.jsonrpc import PARSE_ERROR, error_bytes, id_of_oversized
+from dlp.wire.jsonrpc import INVALID_REQUEST, PARSE_ERROR, error_bytes, id_of_oversized
 
 _SWEEP_SECONDS = 2.0
 
@@ -143,7 +143,12 @@ class Gateway:
             await request.answer(401, told, [(b"www-authenticate", b'Bearer realm="dlp"')])
             return
         server = self._server(request.path)
-        if server is None:
+        if server is None and request.path.endswith("/mcp"):
+            names = ", ".join(f"/{name}/mcp" for name in self._each) or "no servers"
+            await request.answer(
+                404, error_bytes(None, INVALID_REQUEST, f"No MCP server is here. There is /mcp: {names}")
+            )
+        elif server is None:
             await self._own(session, request)
         elif request.method == "POST":
             await self._post(server, session, request, receive)

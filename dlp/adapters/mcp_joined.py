@@ -393,8 +393,9 @@ class Joined:
         if not isinstance(result, dict):
             told = error if isinstance(error, dict) else {}
             data = told.get("data")
-            refused = told.get("code") == REFUSED and isinstance(data, dict)
-            raise NotThereError(f"{server}: it did not answer {method}", data if refused else None)
+            if told.get("code") == REFUSED and isinstance(data, dict):
+                raise NotThereError(f"{server}: it was not asked: {data.get('detail')}", data)
+            raise NotThereError(f"{server}: it did not answer {method}")
         return result
 
 

@@ -38,7 +38,8 @@ async def _one(url: str, http: httpx2.AsyncClient) -> Tools | str:
     except (httpx2.HTTPError, OSError, ValueError) as error:
         return type(error).__name__
     except ExceptionGroup as error:  # the SDK's task groups: what went wrong stands inside
-        return type(_first(error)).__name__
+        first = _first(error)
+        return first.error.message if isinstance(first, MCPError) else type(first).__name__
 
 
 async def _listed(url: str, http: httpx2.AsyncClient) -> Tools:

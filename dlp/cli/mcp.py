@@ -18,7 +18,7 @@ import typer
 from dlp.cli import mcp_pins, mcp_stubs
 from dlp.cli.common import CONFIG, Config
 from dlp.cli.state import mcp_socket
-from dlp.config import load_settings
+from dlp.config import SERVER_NAME, load_settings
 from dlp.core.errors import ConfigError
 
 app = typer.Typer(no_args_is_help=True, help="Put MCP servers behind the wall.")
@@ -54,7 +54,11 @@ def wrap(
     The session is named by DLP_MCP_TOKEN, or by DLP_SESSION and DLP_SECRET; `dlp up` must run.
     """
     settings = load_settings(config)
+    if name and not SERVER_NAME.fullmatch(name):
+        raise ConfigError("dlp mcp wrap: --name: expected small letters, digits, _ and -, such as slack")
     hello = {**credentials(os.environ), "server": name or server_name(command)}
+    if not name:  # clients show what is said here where they show what their servers say
+        typer.echo(f"dlp mcp wrap: policies call this server mcp://{hello['server']}; --name NAME changes it", err=True)
     raise typer.Exit(_run(command, hello, mcp_socket(settings), errors=errors))
 
 

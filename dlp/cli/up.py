@@ -93,8 +93,9 @@ async def _serve(app: App) -> None:
             gateway = "" if mcp is None else gateway_origin(*mcp)
             announce(settings, host, port, mcp)
             tell(settings, running.health())
+            also = "" if mcp is None else f", MCP on {mcp[0]}:{mcp[1]}"
             sys.stdout.write(
-                f"dlp: ready on {host}:{port}, policy {app.policy.name!r} version {app.policy.version} "
+                f"dlp: ready on {host}:{port}{also}, policy {app.policy.name!r} version {app.policy.version} "
                 f"({app.policy.digest[:12]})\n"
             )
             sys.stdout.flush()

@@ -248,6 +248,15 @@ def test_where_no_revision_was_agreed_on_there_are_no_batches(shell: Shell):
     run(shell, story)
 
 
+def test_an_address_of_no_server_tells_which_there_are(shell: Shell):
+    async def story(http: Http) -> None:
+        status, _, told = await http.ask("/three/mcp", call(1, "echo"))
+        assert (status, told[0]["id"]) == (404, None)
+        assert "/one/mcp, /two/mcp" in told[0]["error"]["message"]
+
+    run(shell, story)
+
+
 def test_an_mcp_session_ends_with_its_process(shell: Shell):
     async def story(http: Http) -> None:
         _, fields, _ = await http.ask("/one/mcp", request(1, "initialize", protocolVersion="2025-11-25"))

@@ -43,6 +43,10 @@ def test_without_a_proxy_nothing_is_started(dlp: Run, monkeypatch: pytest.Monkey
     told = dlp("mcp", "wrap", "--", "/bin/echo", "started")
     assert (told.code, "started" in told.out) == (2, False)
     assert "dlp up" in told.err
+    assert "mcp://echo" in told.err  # so that it can be named in a policy
+    told = dlp("mcp", "wrap", "--name", "My Notes", "--", "/bin/echo")
+    assert told.code == 2
+    assert "small letters" in told.err
 
 
 def test_a_wrap_whose_client_has_left_says_so_once_and_stays_until_it_is_ended(monkeypatch: pytest.MonkeyPatch):
