@@ -173,11 +173,15 @@ class Fingerprints:
         """Return for each whether it may be known."""
         return self._filter.told(prints)
 
-    def found_in(self, text: str, kind: int = 0) -> list[tuple[int, Sequence[int]]]:
+    def found_in(
+        self, text: str, kind: int = 0, met: dict[int, Sequence[int]] | None = None
+    ) -> list[tuple[int, Sequence[int]]]:
         """Return the positions of a text at which a known gram begins, each with the numbers of its values.
 
-        Of another `kind` are those whose fingerprints were changed by it, by exclusive or.
+        Of another `kind` are those whose fingerprints were changed by it, by exclusive or. `met` are owners that were
+        looked up before, while the same message is looked through; it takes up the others.
         """
+        met = {} if met is None else met
         data, found = packed(text), list[tuple[int, Sequence[int]]]()
         look = self._filter
         for start in range(0, len(data) - WIDTH + 1, _AT_ONCE):
@@ -185,7 +189,10 @@ class Fingerprints:
             if kind:
                 prints ^= np.uint64(kind)
             for at in np.flatnonzero(look.told(prints)).tolist():
-                owners = self.owners(int(prints[at]))
+                print_ = int(prints[at])
+                owners = met.get(print_)
+                if owners is None:
+                    owners = met[print_] = self.owners(print_)
                 if owners:
                     found.append((start + at, owners))
         return found

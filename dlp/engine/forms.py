@@ -95,6 +95,14 @@ def forms(value: str) -> Iterator[Form]:
         yield from _halves(value, folded)
 
 
+def in_full(value: str) -> Iterator[Form]:
+    """Give the forms that hold all of a value: itself, folded, and a phone number without its country."""
+    folded = skeleton(value)
+    yield folded, ITSELF
+    if folded.isdigit() and len(folded) >= SHORTEST:
+        yield from _of_phone(value, folded)
+
+
 def _of_facts(value: str) -> Iterator[Form]:
     """Give an amount in words and in cents, and a date in seconds."""
     for number in facts.number_of(value):
@@ -168,6 +176,10 @@ def _of_digits(value: str, digits: str) -> Iterator[Form]:
         yield facts.digit_by_digit(digits), _DIGITS_IN_WORDS
     if _LAST_FROM <= len(digits) < _HALVED_FROM:
         yield from ((digits[:size], _PART) for size in (7, 8))
+    yield from _of_phone(value, digits)
+
+
+def _of_phone(value: str, digits: str) -> Iterator[Form]:
     if _PHONE.fullmatch(value) and len(digits) <= 15:  # noqa: PLR2004 - E.164
         national = _national(value, digits)
         if len(national) >= ANYWHERE - 1:

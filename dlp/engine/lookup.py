@@ -7,6 +7,7 @@ modules because what is put into the index and how it is found there are one sub
 """
 
 import binascii
+import functools
 import re
 from bisect import bisect_right
 from collections import OrderedDict
@@ -14,6 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from itertools import accumulate
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -30,7 +32,7 @@ from dlp.engine.fingerprints import (
     prints_of_words,
 )
 from dlp.engine.folding import places, rot13, skeleton, spaced
-from dlp.engine.forms import ANYWHERE, CUED, ITSELF, NAME, OVERLAP, PART, PHONE, SHORTEST, TURNED, Form, Kind, forms
+from dlp.engine.forms import ANYWHERE, CUED, ITSELF, NAME, OVERLAP, PART, SHORTEST, TURNED, Form, Kind, forms, in_full
 from dlp.engine.gently import matches
 from dlp.engine.matching import COMMON, Index, fold, stands_alone, whole_only
 from dlp.engine.stretches import LARGE, Among, within, words
@@ -88,7 +90,16 @@ class _Forms(NamedTuple):
     kinds: tuple[Kind, ...]
 
 
-class _Near:
+class _Gram(NamedTuple):
+    """A gram in one reading of a text (`_TURNED`), and the values that have it, `joined`: over several texts."""
+
+    reading: int
+    joined: bool
+    position: int
+    owners: Sequence[int]
+
+
+class Near:
     """Which of some forms of a value stand around a gram of a text: where the gram is in them is worked out once."""
 
     def __init__(self, forms_of: Callable[[int], Iterable[Form]]) -> None:
@@ -105,6 +116,17 @@ class _Near:
         return [
             (position - at, form) for at, form in near if position >= at and folded.startswith(form[0], position - at)
         ]
+
+
+class Met(NamedTuple):
+    """What was met of values while one message was looked through for pieces of them: in full, and of several texts.
+
+    `owners` has for fingerprints the numbers of their values.
+    """
+
+    full: Near
+    several: Near
+    owners: dict[int, Sequence[int]]
 
 
 class Lookup:
@@ -314,7 +336,7 @@ class Lookup:
     def _anywhere(self, text: str) -> Iterator[Match]:
         folded = skeleton(text)
         at: Sequence[int] | None = None
-        themselves, forms_of = _Near(self._itself), _Near(self._in_one)
+        themselves, forms_of = Near(self._itself), Near(self._in_one)
         for position, owners in self.prints.found_in(folded):
             if at is None:
                 at = places(text)
@@ -332,7 +354,7 @@ class Lookup:
                 yield from _judged(text, at, begin, form, known)
 
     def _hits(
-        self, near: "_Near", folded: str, position: int, gram: str, owners: Iterable[int]
+        self, near: Near, folded: str, position: int, gram: str, owners: Iterable[int]
     ) -> Iterator[tuple[int, Form, Known]]:
         """Give which forms of these values stand around a gram, where they begin, and whose they are."""
         for owner in owners:
@@ -345,6 +367,9 @@ class Lookup:
 
     def _in_one(self, owner: int) -> list[Form]:
         return [form for form in self._forms(owner) if not form[1].joined]
+
+    def _in_full(self, owner: int) -> Iterable[Form]:
+        return in_full(self._values[owner].text)
 
     def _in_several(self, owner: int) -> list[Form]:
         return [form for form in self._forms(owner) if form[1].joined]
@@ -468,57 +493,63 @@ class Lookup:
 
     # --- pieces -------------------------------------------------------------------------------------------------------
 
-    def cuts(
-        self, streams: Sequence[Sequence[str]], new: Sequence[tuple[int, int]]
-    ) -> Iterator[list[tuple[int, int, Known]]]:
-        """Give for each stream of folded pieces what `cut` gives: one look tells that most hold nothing.
+    def met(self) -> Met:
+        """Return what `cuts` works out, to be kept as long as one message is looked through."""
+        return Met(Near(self._in_full), Near(functools.cache(self._in_several)), {})
 
-        `new` says for each which pieces, half-open, were not there before: what others make alone is known already.
+    def cuts(
+        self, streams: Sequence[Sequence[str]], new: Sequence[tuple[int, int]], met: Met
+    ) -> Iterator[list[tuple[int, int, Known]]]:
+        """Give for each stream of folded pieces the values that several pieces make, or make two fifths of.
+
+        Each is given as first and last piece, and value. `new` says for each stream which pieces, half-open, were not
+        there before: what others make alone is known already. One look tells that most streams hold nothing.
         """
         joined = ["".join(pieces) for pieces in streams]
-        longer = set(self._holding(joined))
-        for number, pieces in enumerate(streams):
-            yield list(self.cut(pieces, longer=number in longer, new=new[number]))
+        for pieces, folded, grams, among in zip(streams, joined, self._grams_in(joined, met), new, strict=True):
+            found = list(self._long_cut(pieces, folded, grams, met)) if grams else []
+            if len(pieces) <= _FEW_PIECES:
+                found += self._short_cut(pieces, *among)
+            yield found
 
-    def _holding(self, folded: Sequence[str]) -> Iterator[int]:
-        """Give the numbers of the texts that hold a gram in one of their readings; some more than once."""
+    def _grams_in(self, folded: Sequence[str], met: Met) -> list[list[_Gram]]:
+        """Return for each of some folded texts the grams that it holds, in the order of its readings."""
         views = [view for text in folded for view in _turned(text)]
         starts = list(accumulate((len(view) + 1 for view in views), initial=0))
-        text = _SEPARATOR.join(views)
-        for position, _ in (*self.prints.found_in(text), *self.prints.found_in(text, _TOGETHER)):
-            yield (bisect_right(starts, position) - 1) // len(_TURNED)
+        text, found = _SEPARATOR.join(views), [list[_Gram]() for _ in folded]
+        for joined in (False, True):
+            for position, owners in self.prints.found_in(text, _TOGETHER if joined else 0, met.owners):
+                view = bisect_right(starts, position) - 1
+                number, reading = divmod(view, len(_TURNED))
+                found[number].append(_Gram(reading, joined, position - starts[view], owners))
+        for grams in found:
+            grams.sort(key=itemgetter(0))
+        return found
 
-    def cut(
-        self, pieces: Sequence[str], *, longer: bool = True, new: tuple[int, int] | None = None
+    def _long_cut(
+        self, pieces: Sequence[str], folded: str, grams: Sequence[_Gram], met: Met
     ) -> Iterator[tuple[int, int, Known]]:
-        """Give the values that several folded pieces make, or make two fifths of: first and last piece, value.
-
-        `longer` says that values of eight characters and more may be among them, `new` which pieces short values must
-        have one of.
-        """
-        joined = "".join(pieces)
+        """Give the values of eight characters and more that stand around these grams across the ends of pieces."""
         starts = list(accumulate(map(len, pieces), initial=0))
-        for turned, view in zip(_TURNED, _turned(joined), strict=True) if longer else ():
-            for begin, (text, kind), known in self._made_in(view):
-                span = begin, begin + len(text)
-                if kind.joined:
+        views = _turned(folded)
+        for reading, joined, position, owners in grams:
+            view = views[reading]
+            gram = view[position : position + ANYWHERE]
+            around = (
+                (owner, *at)
+                for owner in owners
+                for at in (met.several if joined else met.full).at(view, position, gram, owner)
+            )
+            for owner, begin, form in around:
+                known, span = self._values[owner], (begin, begin + len(form[0]))
+                if joined:
                     span = _stretched(view, *span, skeleton(known.text))
-                start, stop = (len(joined) - span[1], len(joined) - span[0]) if turned == "reversed" else span
+                start, stop = (len(view) - span[1], len(view) - span[0]) if _TURNED[reading] == "reversed" else span
                 first, last = bisect_right(starts, start) - 1, bisect_right(starts, stop - 1) - 1
-                if first < last and _by_itself(joined, start, stop, edges=starts):
+                if first == last or not _by_itself(folded, start, stop, edges=starts):
+                    continue
+                if not joined or not self._is_common(form):
                     yield first, last, known
-        if len(pieces) <= _FEW_PIECES:
-            yield from self._short_cut(pieces, *(new or (0, len(pieces))))
-
-    def _made_in(self, view: str) -> Iterator[tuple[int, Form, Known]]:
-        """Give where values stand in a folded text, and what several texts make of them together."""
-        for changed, forms_of in ((0, self._in_one), (_TOGETHER, self._in_several)):
-            near = _Near(forms_of)
-            for position, owners in self.prints.found_in(view, changed):
-                for hit in self._hits(near, view, position, view[position : position + ANYWHERE], owners):
-                    kind = hit[1][1]
-                    if kind is ITSELF or kind is PHONE or kind.joined:
-                        yield hit
 
     def _short_cut(self, pieces: Sequence[str], begin: int, end: int) -> Iterator[tuple[int, int, Known]]:
         few = self._short if len(self._short) <= _FEW else set[str]()

@@ -80,9 +80,10 @@ def cut(parts: Sequence[tuple[int, Part]], sent: Sent, lookup: Lookup) -> Iterat
     """
     seen: set[tuple[int, int]] = set()
     streams = _streams(parts, sent)
-    few = len(parts) <= _MANY
+    few, met = len(parts) <= _MANY, lookup.met()
     for together in _once(streams) if few else _one_by_one(streams):
-        cuts = lookup.cuts([[text for _, text in stream] for stream in together], [_new(stream) for stream in together])
+        texts = [[text for _, text in stream] for stream in together]
+        cuts = lookup.cuts(texts, [_new(stream) for stream in together], met)
         for stream, found in zip(together, cuts, strict=True):
             for first, last, known in found:
                 number = max(stream[first][0], stream[last][0])

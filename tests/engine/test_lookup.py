@@ -96,13 +96,18 @@ def test_what_merely_looks_alike_is_not_found(text: str):
     assert not found(lookup_of(*VALUES), text)
 
 
+def _cut(lookup: Lookup, *pieces: str) -> list[tuple[int, int]]:
+    (found,) = lookup.cuts([pieces], [(0, len(pieces))], lookup.met())
+    return [(first, last) for first, last, _ in found]
+
+
 def test_a_value_cut_in_pieces_is_found_when_they_are_put_together():
     lookup = lookup_of(*VALUES)
-    assert [(first, last) for first, last, _ in lookup.cut(["123", "45", "6789"])]
-    assert [(first, last) for first, last, _ in lookup.cut(["85", "0", "00"])] == [(0, 2)]
-    assert not list(lookup.cut(["85", "000"]))  # two numbers beside each other make a third by chance
-    assert [(first, last) for first, last, _ in lookup.cut(list("mariagonzalezacmeorg"))]
-    assert not list(lookup.cut(["maria", "acme", "org"]))
+    assert _cut(lookup, "123", "45", "6789")
+    assert _cut(lookup, "85", "0", "00") == [(0, 2)]
+    assert not _cut(lookup, "85", "000")  # two numbers beside each other make a third by chance
+    assert _cut(lookup, *"mariagonzalezacmeorg")
+    assert not _cut(lookup, "maria", "acme", "org")
 
 
 def test_what_several_values_have_in_common_tells_none_of_them():
