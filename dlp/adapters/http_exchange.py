@@ -890,11 +890,17 @@ class Exchange(Layer):
     def _release(self, half: Half, *, end: bool = False) -> CommandGenerator[None]:
         """Have messages judged that need not be held back, and send them on."""
         now = time.monotonic()
-        while (batch := half.stream.take(now, end=end)) is not None:
+        call = self._call
+        while (batch := half.stream.take(now, end=end, join=self._may_join(half))) is not None:
             shape = None if self._mcp is None or half.direction is OUTBOUND else self._mcp.shape
             message = Message(half.direction, self._endpoint, batch.blocks, shape=shape)
+            if call is not None and call.within is not None:
+                call.within.joined = len(batch.several) or 1
             outcome = yield from self._judge(message, streaming=True)
             if isinstance(outcome, Refuse):
+                if batch.several:  # those before the one that may not go on still may
+                    half.stream.back(batch)
+                    continue
                 yield from self._refuse(outcome)
                 return
             raw, ends = batch.write(outcome.edits)
@@ -914,6 +920,11 @@ class Exchange(Layer):
         if deadline is not None and not half.woken:
             half.woken = True
             yield commands.RequestWakeup(max(0.001, deadline - now))
+
+    def _may_join(self, half: Half) -> bool:
+        """Return whether messages that came together may be judged as one; what leaves is judged one by one."""
+        joins = half.direction is INBOUND and half.stream.waiting > 1 and self._shell.engine.joins
+        return joins and self._may_hold(INBOUND)
 
     def _end_response(self) -> CommandGenerator[None]:
         """Let go of what is left, record the end and tell the client."""

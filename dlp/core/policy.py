@@ -294,6 +294,11 @@ class Policy:
         return frozenset(name for name in self.facts_used if " " in name and name != PRESENT)
 
     @cached_property
+    def weighs_messages(self) -> bool:
+        """Whether a rule asks what one message holds together, or how much: two that were judged as one would count."""
+        return self.combines or any(" " in name or name == "opaque" for name in self.facts_used)
+
+    @cached_property
     def steps(self) -> frozenset[str]:
         """The steps of paths that the policy itself spells out: those tell no value."""
         return frozenset(step for place in _everywhere((*self.sources, *self.sinks)) for step in place.steps)

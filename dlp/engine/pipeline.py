@@ -307,8 +307,11 @@ class Engine:
             work.sorted = yield from self._apart(work, partial(self._sort, work))
         work.flows = self._trace(work)
         decision = self._decide(work, work.flows)
-        if decision.verdict is Verdict.ASK and work.call.within is None:
+        within = work.call.within
+        if within is None and decision.verdict is Verdict.ASK:
             decision = yield from self._approve(work, decision)
+        elif within is not None and within.joined > 1 and decision.verdict >= Verdict.ASK:
+            return telling.one_by_one(work)
         return (yield from self._conclude(work, decision))
 
     def _read(self, work: Work) -> Generator[Wait, Any]:
@@ -325,6 +328,11 @@ class Engine:
         standing = standing_of(self.policy, work.message.endpoint)
         if specs := standing.asked if work.outbound else standing.stated:
             work.declared = yield from self._apart(work, partial(_declared, specs, work.message, work.past.apart()))
+
+    @property
+    def joins(self) -> bool:
+        """Whether messages that came together may be judged as one, as nothing is asked that is true of one alone."""
+        return not (self.policy.weighs_messages or self.host.rules or self.host.describes)
 
     def _check_open(self, call: Call, stamp: object = None) -> None:
         if not self.sessions.alive(call.session.id, stamp):
@@ -835,7 +843,7 @@ def _digest(texts: Iterable[str]) -> str:
 def _repeats(work: Work, decision: Decision, within: Within) -> bool:
     """Return whether a message of a stream needs no entry: nothing is found in it, and all else is as in the last."""
     direction = work.message.direction
-    within.messages[direction.value] += 1
+    within.messages[direction.value] += within.joined
     told = (
         decision.verdict,
         frozenset((flow.data_class, flow.state, flow.route) for flow in work.flows),

@@ -8,9 +8,10 @@ there is then refused, since half of it cannot be rewritten any more. No sockets
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
+from itertools import accumulate, chain
 from typing import Protocol
 
 from dlp.core.edit import Edit, apply_edits
@@ -24,6 +25,10 @@ _MOST_HELD = 64  # messages
 _LONGEST_TAIL = 96  # code points that may be the beginning of something
 _CARRY = 256  # code points of what was let go that are looked at again with what follows
 _MOST_TEXTS = 64  # of one stream that are followed
+_MOST_JOINED, _MOST_BYTES = (
+    8,
+    4096,
+)  # messages that have nothing to do with each other, and bytes of them, judged as one
 _TEXTS = frozenset(
     """text content delta arguments partial_json thinking reasoning reasoning_content response completion token output
     transcript refusal chunk generated_text data""".split()  # noqa: SIM905 - a list of words reads best as words
@@ -88,6 +93,9 @@ class Batch:
 
     __slots__ = ("_alone", "_joined", "_origins", "_units", "blocks")
 
+    several: "Sequence[_Held]" = ()
+    """The messages, where they only came together, and may as well be judged one by one."""
+
     def __init__(
         self, units: Sequence[Unit], blocks: Sequence[Block], joined: list[_Joined], origins: list[tuple[int, int]]
     ) -> None:
@@ -138,6 +146,27 @@ def _cut(joined: _Joined, edit: Edit) -> Iterator[tuple[int, Edit]]:
             done = True
 
 
+class _Several(Batch):
+    """Messages that came together and have nothing to do with each other: each has its own blocks."""
+
+    __slots__ = ("several",)
+
+    def __init__(self, held: "Sequence[_Held]") -> None:
+        units = [one.unit for one in held]
+        super().__init__(units, [block for unit in units for block in unit.blocks], [], [])
+        self.several = held
+
+    def write(self, edits: Sequence[Edit]) -> tuple[bytes, dict[str, str]]:
+        """Return what goes on; none of it is a text that may."""
+        own: list[list[Edit]] = [[] for _ in self._units]
+        if edits:
+            ends = list(accumulate(sum(len(block.parts) for block in unit.blocks) for unit in self._units))
+            for edit in edits:
+                at = bisect_right(ends, edit.part)
+                own[at].append(replace(edit, part=edit.part - (ends[at - 1] if at else 0)))
+        return b"".join(unit.write(its) for unit, its in zip(self._units, own, strict=True)), {}
+
+
 class Stream:
     """One direction of a stream: give it messages as they come, take batches of them as they may go on."""
 
@@ -147,6 +176,7 @@ class Stream:
         self._plain = plain
         self._held: list[_Held] = []
         self._carry: dict[str, str] = {}
+        self._singly = 0  # messages that are judged one by one, as they may not all go on
 
     def put(self, unit: Unit, now: float) -> None:
         """Take the next message."""
@@ -163,8 +193,12 @@ class Stream:
         """How many messages are held back."""
         return len(self._held)
 
-    def take(self, now: float, *, end: bool = False) -> Batch | None:
-        """Return what may go on by now, None for nothing; all of it at the `end` of the stream."""
+    def take(self, now: float, *, end: bool = False, join: bool = False) -> Batch | None:
+        """Return what may go on by now, None for nothing; all of it at the `end` of the stream.
+
+        `join` says that messages which came together may be judged as one though they have nothing to do with each
+        other: it takes half the time.
+        """
         held = self._held
         if not held:
             return None
@@ -173,10 +207,17 @@ class Stream:
             count = len(held) if end else self._free(now)
         if count == 0:
             return None
-        if count > 1 and not any(one.pieces for one in held[:count]):
-            count = 1  # messages that have nothing to do with each other are judged one by one
+        together = count > 1 and not any(one.pieces for one in held[:count])
+        if together:  # messages that have nothing to do with each other
+            count = _joinable(held[:count]) if join and not self._singly else 1
         self._held = held[count:]
-        return self._batch(held[:count])
+        self._singly = max(0, self._singly - count)
+        return _Several(held[:count]) if together and count > 1 else self._batch(held[:count])
+
+    def back(self, batch: Batch) -> None:
+        """Take several messages back that may not all go on, so that they are taken one by one."""
+        self._held = [*batch.several, *self._held]
+        self._singly = len(batch.several)
 
     def sent(self, ends: dict[str, str]) -> None:
         """Take note of how the texts ended that were let go."""
@@ -257,6 +298,21 @@ class _Alone(Batch):
             for path, one in self._ends.items()
         }
         return self._units[0].write(edits), ends
+
+
+def _joinable(held: Sequence[_Held]) -> int:
+    """Return how many of these messages are judged as one: few enough that the first need not wait for the last."""
+    size = 0
+    for count, one in enumerate(held[:_MOST_JOINED]):
+        raw = one.unit.raw
+        size += len(raw)
+        if size > _MOST_BYTES or _LISTED.search(raw):
+            return max(1, count)
+    return min(len(held), _MOST_JOINED)
+
+
+_LISTED = re.compile(rb"""\[|"[0-9]+"\s*:|(?:\n|data:)\s*[-0-9]""")
+"""What a list of numbers may be in: those of several messages must not be taken for one."""
 
 
 def _of_part(edits: Sequence[Edit], part: int) -> list[Edit]:

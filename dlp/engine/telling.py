@@ -102,6 +102,11 @@ def refusal(work: Work, decision: Decision) -> Refuse:
     )
 
 
+def one_by_one(work: Work) -> Refuse:
+    """Return what says that messages which were judged as one have to be judged singly; nobody else is told of it."""
+    return Refuse("flow", "Not all of these messages may go on", "", "", work.call.trace)
+
+
 def _advice(winner: Ruling, *, outbound: bool) -> str:
     """Return what the sandbox can do about a refusal."""
     if winner.missing:

@@ -30,10 +30,13 @@ class Within:
     """What was recorded of a stream so far: by direction the last entry's labels and verdict, and how many messages.
 
     Inside a stream nobody is asked, since nothing can wait there, and a message like the one before it has no entry.
+    `joined` says how many messages what is judged next is: where some of it would be refused, nothing is recorded, and
+    they have to be judged one by one.
     """
 
     recorded: dict[Direction, object] = field(default_factory=dict)
     messages: Counter[str] = field(default_factory=Counter)
+    joined: int = 1
 
 
 @dataclass(slots=True)

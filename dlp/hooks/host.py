@@ -68,6 +68,11 @@ class Host:
                     )
         self._patterned = frozenset(call.plugin for call in self._calls["patterns"])
 
+    @functools.cached_property
+    def describes(self) -> bool:
+        """Whether any plugin states facts of messages."""
+        return bool(self._calls["describe"])
+
     def patterns(self) -> dict[str, tuple[Pattern, ...]]:
         """Return the patterns of each plugin, by the plugin's name; asked for once, at load."""
         return dict(self._patterns)

@@ -171,6 +171,35 @@ def test_a_refusal_within_the_stream_ends_it_with_an_event_that_says_why(world: 
     assert feed.over.wait(5)  # the upstream was let go
 
 
+def test_of_events_that_come_together_those_before_the_refused_one_arrive(world: Any, judged: Any, client: Any):
+    feed = Feed(world, "closed.test")
+    at = judged(POLICY)
+    feed.send("".join(event(data) for data in ({"n": 1}, {"m": 2}, {"ssn": f"number {SSN}"}, {"n": 3})))
+    raw = client(at.world, "https://closed.test/").read().decode()
+    assert raw.startswith(event({"n": 1}) + event({"m": 2}) + "event: error\n")
+    assert SSN not in raw
+    assert '"n": 3' not in raw
+    assert [told for told in at.told if "block" in told][:-1] == ["inbound block people do not enter"]
+
+
+def test_events_that_come_together_are_judged_as_one_and_each_value_enters_as_its_token(
+    world: Any, judged: Any, client: Any
+):
+    feed = Feed(world, "model.test")
+    at = judged(POLICY)
+    values = [{"n": 1, "ssn": SSN}, {"text of it": "nothing"}, {"ssn": "536-90-4398", "again": SSN}]
+    feed.send("".join(map(event, values)), None)
+    raw = client(at.world, "https://model.test/").read().decode()
+    assert [json.loads(line[6:]) for line in raw.splitlines() if line] == [
+        {"n": 1, "ssn": "[SSN_1]"},
+        {"text of it": "nothing"},
+        {"ssn": "[SSN_2]", "again": "[SSN_1]"},
+    ]
+    entries = [entry for entry in at.wall.log if entry.labels]
+    assert [{note.label.data_class for note in entry.labels} for entry in entries] == [{"pii.ssn"}]
+    assert at.wall.log[-1].counts == {"inbound": 3}
+
+
 def test_what_the_session_is_no_longer_allowed_stops_the_next_event(world: Any, judged: Any, client: Any):
     feed = Feed(world, "model.test")
     at = judged(POLICY)

@@ -751,6 +751,13 @@ def test_where_a_message_may_also_go_elsewhere_an_exception_for_one_place_does_n
     assert one(exempt(), inside, now=1.0).verdict is Verdict.ALLOW
 
 
+def test_a_policy_says_whether_it_asks_what_is_in_one_message():
+    assert not policy(rule(Verdict.ALLOW), facts_used=frozenset({"method", "part"})).weighs_messages
+    assert policy(rule(Verdict.ALLOW), facts_used=frozenset({"opaque"})).weighs_messages
+    assert policy(rule(Verdict.ALLOW), facts_used=frozenset({PRESENT})).weighs_messages
+    assert policy(rule(Verdict.BLOCK, together=frozenset({PAY, EMAIL}))).weighs_messages
+
+
 def test_two_tokens_that_may_not_go_together_are_not_put_back_together():
     pair = frozenset({PAY, EMAIL})
     raw = frozenset({RAW})

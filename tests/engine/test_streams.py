@@ -176,3 +176,60 @@ def test_however_a_text_is_cut_and_taken_nothing_is_lost_or_reordered(text: str,
     while batch := stream.take(now, end=True):
         out += texts(batch.write(())[0])
     assert "".join(out) == text
+
+
+def joined(*units: Event) -> tuple[Stream, object]:
+    stream = Stream()
+    for unit in units:
+        stream.put(unit, 0.0)
+    return stream, stream.take(0.0, join=True)
+
+
+def test_records_that_came_together_may_be_judged_as_one():
+    given = [record(name="Bob", of={"city": "Ulm"}), record(name="Ann"), record(name="Eve", age=7)]
+    stream, batch = joined(*given)
+    assert stream.waiting == 0
+    assert batch.blocks == tuple(block for unit in given for block in unit.blocks)
+    numbered = [part.text for block in batch.blocks for part in block.parts]
+    edits = [Edit(numbered.index(name), 0, 3, f"[{name.upper()}_1]") for name in ("Eve", "Bob", "Ulm")]
+    raw, ends = batch.write(edits)
+    assert raw.split(b"\n\n") == [
+        b'data: {"name": "[BOB_1]", "of": {"city": "[ULM_1]"}}',
+        b'data: {"name": "Ann"}',
+        b'data: {"name": "[EVE_1]", "age": 7}',
+        b"",
+    ]
+    assert ends == {}
+    assert batch.write(()) == (b"".join(unit.raw for unit in given), {})
+
+
+def test_records_that_may_not_all_go_on_are_taken_back_and_given_one_by_one():
+    stream, batch = joined(*(record(number=str(n)) for n in range(3)))
+    stream.back(batch)
+    for n in (3, 4, 5):
+        stream.put(record(number=str(n)), 0.0)
+    taken = []
+    while (batch := stream.take(0.0, join=True)) is not None:
+        taken.append((len(batch.several), batch.write(())[0].count(b"number")))
+    assert taken == [(0, 1), (0, 1), (0, 1), (3, 3)]
+
+
+def test_few_records_are_judged_as_one_so_that_the_first_does_not_wait_long():
+    assert len(joined(*(record(n="a") for _ in range(30)))[1].several) == 8
+    assert len(joined(*(record(n="word " * 200) for _ in range(8)))[1].several) == 4
+    assert not joined(*(record(n="word " * 900) for _ in range(2)))[1].several
+
+
+@pytest.mark.parametrize(
+    "raw", [b'data: {"n": [1, 2]}\n\n', b'data: {"7": 1}\n\n', b"data: 7\n\n", b"data: 1\ndata: 2\n\n"]
+)
+def test_lists_of_numbers_are_never_judged_as_one(raw: bytes):
+    for units in ((Event(raw), record(a="b")), (record(a="b"), Event(raw))):
+        assert not joined(*units)[1].several
+
+
+def test_texts_of_models_are_followed_as_if_nothing_could_be_judged_as_one():
+    _, batch = joined(record(a="b"), delta("It is a word. "))
+    assert batch is not None
+    assert not batch.several
+    assert parts(batch)["/delta/text"] == "It is a word. "

@@ -225,6 +225,7 @@ def test_every_ruling_is_returned_and_carries_its_plugins_name(install: Install)
     assert host.rules
     assert host.rule(FLOW, [FLOW], {}) == [Ruling(FLOW, Verdict.BLOCK, rule="strict")]
     assert not load_host([]).rules
+    assert not load_host([]).describes
 
 
 def test_a_ruling_of_a_wrong_type_is_an_error(install: Install):
