@@ -890,13 +890,10 @@ class Exchange(Layer):
     def _release(self, half: Half, *, end: bool = False) -> CommandGenerator[None]:
         """Have messages judged that need not be held back, and send them on."""
         now = time.monotonic()
-        call = self._call
         while (batch := half.stream.take(now, end=end, join=self._may_join(half))) is not None:
             shape = None if self._mcp is None or half.direction is OUTBOUND else self._mcp.shape
             message = Message(half.direction, self._endpoint, batch.blocks, shape=shape)
-            if call is not None and call.within is not None:
-                call.within.joined = len(batch.several) or 1
-            outcome = yield from self._judge(message, streaming=True)
+            outcome = yield from self._judge_stream(message, len(batch.several))
             if isinstance(outcome, Refuse):
                 if batch.several:  # those before the one that may not go on still may
                     half.stream.back(batch)
@@ -920,6 +917,12 @@ class Exchange(Layer):
         if deadline is not None and not half.woken:
             half.woken = True
             yield commands.RequestWakeup(max(0.001, deadline - now))
+
+    def _judge_stream(self, message: Message, several: int) -> Generator[commands.Command, Any, Outcome]:
+        """Have a message of a stream judged, or several as one."""
+        if self._call is not None and self._call.within is not None:
+            self._call.within.joined = several or 1
+        return (yield from self._judge(message, streaming=True))
 
     def _may_join(self, half: Half) -> bool:
         """Return whether messages that came together may be judged as one; what leaves is judged one by one."""
