@@ -34,10 +34,15 @@ class Request:
     fields: Sequence[tuple[bytes, bytes]] = field(repr=False)
     deliver: Deliver = field(repr=False)
     ours: bool = False
+    _first: Mapping[bytes, bytes] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Have the fields at hand: several are asked for."""
+        self._first = dict(reversed(self.fields))
 
     def one(self, name: bytes) -> bytes:
-        """Return a field's value, b"" where it is missing."""
-        return next((value for key, value in self.fields if key == name), b"")
+        """Return a field's value, the first where there are several, b"" where it is missing."""
+        return self._first.get(name, b"")
 
     @property
     def bearer(self) -> tuple[str, str]:

@@ -77,19 +77,34 @@ class _Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
-    async def next(self) -> Frame:
-        """Return what comes next of an answer; raises UpstreamError."""
-        while not self._ready:
-            if self._error or self._over:
-                raise UpstreamError(self._error or "it closed the connection without an answer")
-            self._waiter = asyncio.get_running_loop().create_future()
-            try:
+    async def next(self, patience: float | None) -> Frame:
+        """Return what comes next of an answer, within so many seconds where it is not to take as long as it takes.
+
+        Raises:
+            TimeoutError: nothing came.
+            UpstreamError: nothing will come.
+
+        """
+        loop = asyncio.get_running_loop()
+        # `asyncio.timeout` would be made anew for every request, at five times the cost.
+        timer = None if patience is None else loop.call_later(patience, self._tire)
+        try:
+            while not self._ready:
+                if self._error or self._over:
+                    raise UpstreamError(self._error or "it closed the connection without an answer")
+                self._waiter = loop.create_future()
                 await self._waiter
-            finally:
-                self._waiter = None
+        finally:
+            self._waiter = None
+            if timer is not None:
+                timer.cancel()
         frame = self.ready()
         assert frame is not None  # noqa: S101 - the loop has ended
         return frame
+
+    def _tire(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(TimeoutError())
 
     def ready(self) -> Frame | None:
         """Return what comes next of an answer, None where that is still to come."""
@@ -168,8 +183,7 @@ class Answer:
             frame = self._connection.ready()
             if frame is None:
                 try:
-                    async with asyncio.timeout(None if patient else self._upstream.idle):
-                        frame = await self._connection.next()
+                    frame = await self._connection.next(None if patient else self._upstream.idle)
                 except TimeoutError:
                     raise UpstreamError("it fell silent") from None
             if isinstance(frame, bytes):
@@ -233,8 +247,7 @@ class Upstream:
             raise UpstreamError("the request cannot be written as HTTP")
         try:
             connection.write(b"\r\n".join([*lines, b"", body]))
-            async with asyncio.timeout(self._limits.idle):
-                head = await connection.next()
+            head = await connection.next(self._limits.idle)
             if isinstance(head, Head):
                 return Answer(self, connection, head)
             raise UpstreamError("it closed the connection without an answer")  # noqa: TRY301 - closed below

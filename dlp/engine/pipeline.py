@@ -380,7 +380,7 @@ class Engine:
     def _classify(self, work: Work) -> Generator[Wait, Any]:
         """Find labels: what the classifiers see, what the source declares, what the session knows."""
         past, blocks = work.past, work.message.blocks
-        guarded = tracing.is_guarding(self.policy, past.ledger) or not work.outbound
+        guarded = not work.outbound or tracing.is_guarding(self.policy, past.ledger)
         exposed = [] if work.outbound else tracing.exposed(past, work.message.endpoint.upstream)
         large = any(block.size > LARGE_BYTES for block in blocks)
         unclear = {

@@ -19,7 +19,7 @@ _NO_BODY = frozenset([204, 304])
 _FINAL = 200  # what is below says only that an answer will come
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # frozen, it would take three times as long to make
 class Head:
     """The start of a message: a `method` and its target, or a status. Fields have names in small letters.
 
