@@ -22,7 +22,7 @@ from dlp.engine import combining, rewriting, tracing
 from dlp.engine.encodings import decodings
 from dlp.engine.gently import let_go
 from dlp.engine.lookup import IN_PLACE
-from dlp.engine.matching import whole_only
+from dlp.engine.matching import fold, whole_only
 from dlp.engine.tracing import BY_TOKEN
 from dlp.engine.vault import Known, Origin, Vault
 from dlp.engine.work import Work
@@ -48,6 +48,7 @@ nobody, and what it returns sent in. What a piece wrote stands in the store by t
 
 _FEW, _PIECE, _LOOKS = 64, 8, 1000
 """How many values are written at once; where they are more, how many are in one piece, and how many parts: 2 ms."""
+_MOST_READ_AGAIN = 65_536
 _MANY = 256
 """Beyond so many findings, what is pure is done where it holds up nobody."""
 
@@ -452,11 +453,47 @@ def _unescaping(work: Work) -> list[Edit]:
 
 def _spans_of(work: Work, wanted: Mapping[int, str]) -> list[rewriting.Span]:
     """Return what is to be rewritten, and where what becomes a token stands again."""
-    spans = rewriting.spans_of(work.parts, work.findings, wanted)
+    spans = rewriting.spans_of(work.parts, work.findings, _needed(work, wanted))
     hidden = [span for span in spans if span.transform == "tokenize"]
     if hidden:
         spans += rewriting.repetitions(work.looked_at, hidden, [_text(work.parts, span) for span in hidden])
     return spans
+
+
+def _needed(work: Work, wanted: Mapping[int, str]) -> Mapping[int, str]:
+    """Return what is wanted without whole texts that were read with their escapes undone, where nothing calls for that.
+
+    An address beside `%20` stands in the text and in what it reads as. Once what is found singly is rewritten, the text
+    is read once more: only if what was seen in it is still there, it is rewritten as a whole.
+    """
+    wide: dict[int, dict[int, str]] = {}
+    for number in wanted:
+        finding = work.findings[number]
+        size = len(work.parts[finding.part].text)
+        if finding.start == 0 and finding.end == size <= _MOST_READ_AGAIN and tracing.is_unescaped(finding.form):
+            known = work.known.get(number)
+            seen = work.inner.get(number) or (known.text if known is not None else "")
+            wide.setdefault(finding.part, {})[number] = fold(seen)
+    beside: dict[int, list[Finding]] = {}
+    for number in wanted if wide else ():
+        finding = work.findings[number]
+        if number not in wide.get(finding.part, {number: ""}):
+            beside.setdefault(finding.part, []).append(finding)
+    needed = dict(wanted)
+    for part, findings in beside.items():
+        signs = list(work.parts[part].text)
+        for finding in findings:
+            signs[finding.start : finding.end] = "\0" * (finding.end - finding.start)
+        left = "".join(signs)
+        read = decodings(left)
+        if any(one.beyond for one in read):
+            continue
+        said = [fold(left), *(fold(one.text or "") for one in read)]
+        gone = {seen for seen in set(wide[part].values()) if not any(seen in one for one in said)}
+        for number, seen in wide[part].items():
+            if seen in gone:
+                del needed[number]
+    return needed
 
 
 def _leftovers(work: Work, edits: Sequence[Edit], spans: Sequence[rewriting.Span]) -> bool:

@@ -52,6 +52,11 @@ _LONG_RUNS = Unusual(_IN_RUNS, _LOWER, 12)
 """What encoded runs are made of: without known values, only those matter in which a classifier could see something."""
 
 
+def is_unescaped(form: str) -> bool:
+    """Return whether something was seen in a whole text once its escapes were undone, and in no other form."""
+    return form != "" and _WHOLE_TEXTS.issuperset(form.split("+"))
+
+
 class Sighting(NamedTuple):
     """A finding, with the value behind it where the session knows one."""
 

@@ -217,3 +217,29 @@ def test_a_source_with_fields_says_nothing_more_in_xml(routes: Wall, xml: str):
         routes.open(), "GET https://people.test/p", body=xml, content_type="application/xml; charset=utf-8"
     )
     assert entered.body.decode() == xml.replace("Xaver", "[PERSON_1]")
+
+
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize(
+    ("said", "enters"),
+    [
+        ("Title\n=====\n\nWrite to MAIL now", "Title\n=====\n\nWrite to TOKEN now"),
+        ("KEY=\nWHO=MAIL\nNEXT=\n", "KEY=\nWHO=TOKEN\nNEXT=\n"),
+        ("100%25 of MAIL", "100%25 of TOKEN"),
+        ("a\\nb \\u0041 MAIL c", "a\\nb \\u0041 TOKEN c"),
+        ("xn--mnchen-3ya.de MAIL", "xn--mnchen-3ya.de TOKEN"),
+        ("MAIL \\u006ao.doe@example.org", None),
+        ("x%20 jo.doe=\n@example.org MAIL", None),
+        ("MAIL a=3D jo.doe=40example.org =\nx", None),
+    ],
+)
+def test_what_stands_beside_an_escape_is_rewritten_by_itself_if_nothing_of_it_is_escaped(
+    routes: Wall, said: str, enters: str | None, *, known: bool
+):
+    session = routes.open()
+    if known:
+        routes.receive(session, "GET https://echo.test/e", json={"got": "jo.doe@example.org"})
+    back = routes.receive(session, "GET https://echo.test/e", json={"got": said.replace("MAIL", "jo.doe@example.org")})
+    told = orjson.loads(back.body)["got"]
+    assert enters is None or told == enters.replace("TOKEN", "[EMAIL_1]")
+    assert "doe" not in told
