@@ -66,7 +66,8 @@ _FROM_Z85 = str.maketrans(
 _BITS = "(?:(?>[01]{42,}|[01]{35,40}|[01]{28,32}|[01]{21,24}|[01]{14,16}|[01]{7,8})(?![01]))"
 """One or more bytes of seven or eight bits each: written so, there is one way to match it, and not thousands."""
 _CODES = re.compile(
-    rf"(?<![0-9A-Za-z])(?:(?P<binary>(?=(?:[01]{{7,8}}[\s,;_-]{{0,2}}){{4}}){_BITS}(?:[\s,;_-]{{1,2}}{_BITS})*)"
+    r"(?<![0-9A-Za-z])(?=[0-9a-fA-F\\][0-9a-fA-FxX]*+[\s,;:._\0\\-]|[01]{27})"  # nearly all words end here, at once
+    rf"(?:(?P<binary>(?=(?:[01]{{7,8}}[\s,;_-]{{0,2}}){{4}}){_BITS}(?:[\s,;_-]{{1,2}}{_BITS})*)"
     r"|(?P<hex>(?:0[xX]|\\x)?[0-9a-fA-F]{2}(?:[\s,;:._-]{1,2}(?:0[xX]|\\x)?[0-9a-fA-F]{2}){3,})"
     r"|(?P<decimal>[0-9]{2,3}(?:[\s,;:._\0-]{1,2}[0-9]{2,3}){3,})"
     r"|(?P<octal>\\?[0-7]{2,3}(?:[\s,;:\\]{1,2}[0-7]{2,3}){3,}))(?![0-9A-Za-z])"
@@ -78,11 +79,6 @@ _BESIDE_CALLS, _BESIDE_WORDS = re.compile(r"(?<=[\",:=./)\]}>;-])"), re.compile(
 _POINTS = re.compile(r"(?:U\+|\\)([0-9A-Fa-f]{2,6})")
 
 _CALLS = ("(", "U+", "\\", "begin ")
-_MAY_BE_CODES = re.compile(
-    r"(?<![0-9A-Za-z])[0-9a-fA-F\\](?:[0-9a-fA-FxX]{0,7}[\s,;:._\0\\-]{1,2}[0-9a-fA-F](?:[0-9a-fA-FxX]{0,7}[\s,;:._\0\\-]{1,2}[0-9a-fA-F]){2}"
-    r"|[01]{27})"
-)
-
 _MORSE = re.compile(r"[.-][.-]{0,4}(?:[ /|]{1,3}[.-]{1,5}){5,}")
 _MORSE_LETTERS = dict(
     zip(
@@ -138,7 +134,7 @@ def _holds_odd_run(runs: Iterable[bytes]) -> bool:
 
 
 def _holds_codes(text: str) -> bool:
-    return is_in(_MAY_BE_CODES, text, BEHIND_LETTER) and is_in(_CODES, text, BEHIND_LETTER)  # the first rules out most
+    return is_in(_CODES, text, BEHIND_LETTER)
 
 
 _odd_before = functools.lru_cache(maxsize=4096)(_odd)

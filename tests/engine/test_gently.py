@@ -47,7 +47,7 @@ def test_what_is_found_in_pieces_is_what_is_found_at_once(
 
 
 CUT = [
-    *((kind, gently.BEHIND_LETTER) for kind in (alphabets._CODES, alphabets._MAY_BE_CODES, alphabets._MORSE)),
+    *((kind, gently.BEHIND_LETTER) for kind in (alphabets._CODES, alphabets._MORSE)),
     *((kind, gently.BEHIND_LETTER) for kind in (alphabets._DIGITS_APART, facts._POWER, facts._CLUSTER, facts._NUMERIC)),
     (alphabets._CALLED, alphabets._BESIDE_CALLS),
     (alphabets._LEET_WORD, alphabets._BESIDE_WORDS),
