@@ -14,7 +14,7 @@ from contextlib import suppress
 from dlp.engine.compression import MAGIC
 from dlp.engine.gently import BEHIND_LETTER, is_in, matches
 from dlp.engine.spoken import is_spoken, may_be_spoken, spoken
-from dlp.engine.stretches import LARGE, Unusual, stretches, within
+from dlp.engine.stretches import LARGE, Unusual, stretches, surrounded, within
 
 _SHORTEST = 6
 _LONG_WORD = 12  # letters: few words are longer
@@ -120,7 +120,7 @@ def _odd(text: str, its_runs: Collection[bytes] | None = None) -> bool:
     return (
         (runs and _holds_odd_run(RUNS.within(data) if its_runs is None else its_runs))
         or (not data.islower() and any(map(_is_odd_token, set(stretches(data, _ONLY_SIGNS, _SHORTEST + 1)))))
-        or (_OF_CODES in data.translate(_IN_CODES, _CODE_BYTES) and _holds_codes(text))
+        or _holds_codes(data)
         or (any(sign in text for sign in _CALLS) and is_in(_CALLED, text, _BESIDE_CALLS))
         or (groups and any(map(_is_odd_group, _groups_of(data))))
         or (_OF_DIGITS in data.translate(_IN_DIGITS) and is_in(_DIGITS_APART, text, BEHIND_LETTER))
@@ -133,8 +133,10 @@ def _holds_odd_run(runs: Iterable[bytes]) -> bool:
     return any(map(_is_odd_run, [run for run in runs if len(run) > _NUMBER_TO or not run.isdigit()]))
 
 
-def _holds_codes(text: str) -> bool:
-    return is_in(_CODES, text, BEHIND_LETTER)
+def _holds_codes(data: bytes) -> bool:
+    if len(data) < LARGE:
+        return _OF_CODES in data.translate(_IN_CODES, _CODE_BYTES) and _CODES.search(data.decode()) is not None
+    return any(is_in(_CODES, around.decode(), BEHIND_LETTER) for around in surrounded(data, _OF_WHICH_CODES, _FEWEST))
 
 
 _odd_before = functools.lru_cache(maxsize=4096)(_odd)
@@ -174,6 +176,7 @@ _OF_NUMBERS_APART = (b"0 0", b"0  0", b"0   0")
 _GROUPS_OF = Unusual(_ALNUM + b"+/=.:,-" + _SPACES, _LETTERS + b".:,-" + _SPACES, _SHORTEST)
 _IN_CODES, _OF_CODES = _classes(b"", b" ", x=_SPACES + b",;:._\0\\-"), b"xxx"
 _CODE_BYTES = _HEX_BYTES + b"xX"
+_OF_WHICH_CODES, _FEWEST = within(_CODE_BYTES + _SPACES + b",;:._\0\\-" + bytes(range(128, 256))), 11
 _IN_DIGITS, _OF_DIGITS = _classes(b"", b".", x=_HEX_BYTES, space=_SPACES), b"x x x x x x x x "
 """By these a text is translated to see at a tenth of the cost that an expression cannot match anywhere in it."""
 

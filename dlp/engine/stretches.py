@@ -32,6 +32,19 @@ def stretches(data: bytes, table: bytes, least: int) -> list[bytes]:
     return found
 
 
+def surrounded(data: bytes, table: bytes, least: int) -> Iterator[bytes]:
+    """Give what `stretches` returns, each with the byte before it and the one behind it."""
+    if len(data) >= LARGE and not rows(data, table, (least,)):
+        return
+    marks, needle = data.translate(table), b"\1" * least
+    start = marks.find(needle)
+    while start >= 0:
+        end = marks.find(b"\0", start + least)
+        end = len(data) if end < 0 else end
+        yield data[max(0, start - 1) : end + 1]
+        start = marks.find(needle, end)
+
+
 class Unusual:
     """Looks for stretches of bytes that are all in `signs`, but not all in `usual`: most of a text is words.
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlp.engine import alphabets
+from dlp.engine import alphabets, stretches
 from dlp.engine.alphabets import odd, readings
 
 SECRET = b"maria.gonzalez@acme.org"
@@ -81,3 +81,36 @@ def test_many_bits_are_looked_through_in_one_way(text: str):
 def test_bits_are_read_however_they_are_laid_out(size: int, between: str):
     written = between.join(format(byte, f"0{size}b") for byte in b"4929 1234")
     assert b"4929 1234" in {data for _, _, name, data in alphabets.readings(f"see {written} there") if name == "binary"}
+
+
+CODES = (
+    "41",
+    "0x41 ",
+    "65, ",
+    "\\101",
+    "01000001 ",
+    "be ",
+    "all of it ",
+    "é",
+    "\u00a0",
+    "x",
+    "-",
+    ":",
+    "d 4",
+    "1101101" * 2,
+)
+
+
+@given(st.lists(st.sampled_from(CODES), max_size=24).map("".join))
+def test_codes_are_seen_in_a_large_text_as_in_a_small_one(text: str):
+    expected = alphabets._CODES.search(text) is not None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(alphabets, "LARGE", 1)
+        patch.setattr(stretches, "LARGE", 1)
+        assert alphabets._holds_codes(text.encode()) == (expected and bool(text))
+
+
+def test_what_surrounds_a_stretch_is_given_with_it():
+    table = stretches.within(b"ab")
+    assert list(stretches.surrounded(b"abab-a-xababa", table, 3)) == [b"abab-", b"xababa"]
+    assert not list(stretches.surrounded(b"ab-ab" * 1000, table, 5))
