@@ -41,6 +41,10 @@ _OF_THE_CLIENT = {
 }
 _UNKNOWN = "/other"
 _SLASHES = re.compile(r"/{2,}")
+_LOCALHOST = re.compile(
+    r"\A//(?:{})\.?(?=/)".format("".join(f"(?:{sign}|%{ord(sign):x}|%{ord(sign) - 32:x})" for sign in "localhost")),
+    re.IGNORECASE,
+)
 
 _SPACE = re.compile(r"[ \t\r\n]*+")
 _TEXT = re.compile(r'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)
@@ -130,6 +134,8 @@ def _resource(uri: object) -> str:
     """Return the path of a resource: `file:///a/b` is `/resources/file/a/b`."""
     text = uri if isinstance(uri, str) else ""
     scheme, _, rest = text.partition(":")
+    if scheme.lower() == "file":
+        rest = _LOCALHOST.sub("", rest)  # RFC 8089: the same as none
     return decoded_path(_SLASHES.sub("/", f"/resources/{scheme.lower()}/{rest}"))
 
 
