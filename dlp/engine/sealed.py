@@ -237,7 +237,8 @@ _MANY_CONTROLS = 3
 
 def lists(parts: Iterable[tuple[int, Part]]) -> Iterator[tuple[int, str]]:
     """Give the lists of numbers in which each is a part of its own: the first part's number, and the list as a text."""
-    above, first, members = "", -1, list[str]()
+    above: str | None = None  # what is above the root's own members is ""
+    first, members = -1, list[str]()
     for number, part in parts:
         parent, _, step = part.path.rpartition("/")
         if part.kind is not Kind.NUMBER or not step.isdigit():

@@ -75,6 +75,9 @@ def test_a_list_of_numbers_is_one_text():
     parts = [(number, Part(f"/a/{number}", str(number), Kind.NUMBER)) for number in range(5)]
     parts += [(5, Part("/b/0", "1", Kind.NUMBER)), (6, Part("/c", "text"))]
     assert list(lists(parts)) == [(0, "0,1,2,3,4")]
+    for above in ("", "/", "/a"):
+        rows = [(3 + n, Part(f"{above}/{n}", str(n), Kind.NUMBER)) for n in range(4)]
+        assert list(lists(rows)) == [(3, "0,1,2,3")]
 
 
 odd = st.lists(
