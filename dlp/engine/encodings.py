@@ -17,6 +17,7 @@ from dlp.engine import alphabets
 from dlp.engine.alphabets import wordlike as _wordlike
 from dlp.engine.compression import MAGIC, decompress
 from dlp.engine.gently import occurrences, occurs, short_matches
+from dlp.engine.naming import named
 from dlp.engine.pictures import pixels
 from dlp.engine.sealed import sealed
 
@@ -526,11 +527,12 @@ def _mostly_printable(text: str) -> bool:
 
 
 def _looks_random(run: str) -> bool:
-    """Return whether a run is rather encoded bytes than words: hex of 32 digits, or all three kinds of characters."""
+    """Return whether a run is rather encoded bytes than words: hex of 32 digits, or all kinds of characters, mixed."""
     if _ONLY_HEX.fullmatch(run):
         return len(run) >= _OPAQUE_BYTES * 2 and any(character.isdigit() for character in run)
     return (
         any(character.isdigit() for character in run)
         and any(character.islower() for character in run)
         and any(character.isupper() for character in run)
+        and not named(run)
     )
