@@ -12,6 +12,7 @@ from dlp.wire.charset import Decoding, known_charset, read_text
 from dlp.wire.container import IMAGES, Packs, may_hold, refuse_edits, sniff
 from dlp.wire.csv_text import read_csv
 from dlp.wire.document import Document, Reading, opaque_document, text_document
+from dlp.wire.folded_text import read_folded
 from dlp.wire.form_text import read_form
 from dlp.wire.graphql_text import Aliases, add_query, read_graphql, renamed
 from dlp.wire.html_text import read_html
@@ -43,6 +44,18 @@ _HTML = frozenset(["text/html", "application/xhtml+xml"])
 _YAML = frozenset(
     ["application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml", "text/vnd.yaml", "application/vnd.yaml"]
 )
+_FOLDING = frozenset(
+    [
+        "text/calendar",
+        "text/vcard",
+        "text/x-vcard",
+        "text/directory",
+        "text/x-vcalendar",
+        "text/ldif",
+        "application/ldif",
+    ]
+)
+_FOLDING_START = "BEGIN:V"
 _GRAPHQL = "application/graphql"
 _ESCAPING = _JSON | _NDJSON | {_GRAPHQL}
 _FORM = "application/x-www-form-urlencoded"
@@ -222,6 +235,8 @@ def _verbatim(data: bytes, media: MediaType, decoding: Decoding) -> bool:
         hiding.add(b"&")
     if name in _XML or name.endswith("+xml"):
         hiding.add(b"<!")  # a text may be cut in two there, which its readers join
+    if name in _FOLDING or data.startswith(_FOLDING_START.encode()):
+        hiding |= {b"\n ", b"\n\t"}  # likewise
     return name not in _YAML and not any(holds(data, sign) for sign in hiding)  # YAML folds lines and doubles quotes
 
 
@@ -339,6 +354,8 @@ def _read_as(name: str, text: str, media: MediaType, prefix: str, decoding: Deco
             raise Invalid(f"yaml: {len(text)} code points that are not well-formed and hold escapes")
     elif name in _XML or name.endswith("+xml") or text.startswith("<?xml"):
         reading = _read_xml(text, prefix, decoding)
+    elif (name in _FOLDING or text.startswith(_FOLDING_START)) and (folded := _first((read_folded,), text, prefix)):
+        reading = Reading(folded)
     if reading is None:
         reading = Reading(_leaves(read_plain, text, prefix))
         if name == _GRAPHQL:

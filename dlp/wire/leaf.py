@@ -242,8 +242,10 @@ class _Walk:
             if self._used == len(self._says):
                 self._raw, self._says = next(self._pieces)
                 self._used = 0
-                if not self._says and out is not None:
-                    out.append(self._raw)  # written, and says nothing
+                if not self._says:  # written, and says nothing
+                    if out is not None:
+                        out.append(self._raw)
+                    continue
             step = min(len(self._says) - self._used, end - self._at)
             if out is not None:
                 out.append(self._stretch(self._used, self._used + step))

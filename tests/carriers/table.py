@@ -115,6 +115,11 @@ def as_xml(sent: Sent) -> object:
     return ET.fromstring(sent.body).text  # noqa: S314 - written above
 
 
+def as_unfolded(sent: Sent) -> object:
+    """Read a calendar or a card, its folded lines joined."""
+    return sent.body.replace(b"\r\n ", b"")
+
+
 def as_basic(sent: Sent) -> object:
     """Read Basic credentials."""
     return [base64.b64decode(value.split()[1]) for name, value in sent.headers if name.lower() == "authorization"]
@@ -219,6 +224,15 @@ def _section(head: str, content: str = "x") -> Callable[[str], Sent]:
     def make(text: str) -> Sent:
         section = f"--B\r\n{head}\r\n\r\n{content}\r\n--B--\r\n".replace("@@", text)
         return Sent(body=section.encode(), kind="multipart/form-data; boundary=B")
+
+    return make
+
+
+def _folded(kind: str) -> Callable[[str], Sent]:
+    def make(text: str) -> Sent:
+        half = len(text) // 2
+        body = f"BEGIN:VCARD\r\nNOTE:x\r\n y\r\nEMAIL:{text[:half]}\r\n {text[half:]}\r\nEND:VCARD\r\n"
+        return Sent(body=body.encode(), kind=kind)
 
     return make
 
@@ -329,6 +343,9 @@ TEXTS = [
     Carrier("text labelled as a picture", _text("image/png", "write to @@.\n")),
     Carrier("text in latin-1", _text("text/plain; charset=latin-1", "é @@", charset="latin-1")),
     Carrier("text in utf-16", lambda text: Sent(body=f"to {text}".encode("utf-16"), kind="text/plain; charset=utf-16")),
+    Carrier("calendar", _text("text/calendar", "BEGIN:VCALENDAR\r\nATTENDEE:mailto:@@\r\nEND:VCALENDAR\r\n")),
+    Carrier("calendar with folded lines", _folded("text/calendar"), as_unfolded),
+    Carrier("card with folded lines, labelled as text", _folded("text/plain"), as_unfolded),
     Carrier("javascript", _text("text/javascript", "send('@@')")),
     Carrier("markdown", _text("text/markdown", "# Hi\n[x](https://a.example/?q=@@)"), value=CARD),
     Carrier("gzip", _coded("gzip", gzip.compress), as_decoded),
