@@ -8,7 +8,7 @@ Longer than most modules because rules, what they match and how they win are one
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 from functools import cached_property, lru_cache
@@ -1131,14 +1131,15 @@ def read_facts(specs: Iterable[FactSpec], parts: Iterable[Part]) -> dict[str, Fa
     """Return the declared facts that a message states once, readably and in the declared type; others stay unknown.
 
     A name declared at several paths is known where all that are present agree. What some readers would take for the
-    same name (`Channel`, `channel[]`), or a name once more without a value, makes it unknown.
+    same name (`Channel`, `channel[]`), a name once more without a value, or another value of a name in the query than
+    in the body makes it unknown.
     """
     wanted = list(specs)
     if not wanted:
         return {}
     everything = list(parts)
     seen = [part for part in everything if part.kind is not Kind.KEY]
-    near = tuple(_loose(spec.path) for spec in wanted)
+    near = tuple(_loose(path) for spec in wanted for path in (spec.path, _elsewhere(spec.path)) if path)
     # The second sign of a path tells most of them apart at a tenth of the cost.
     starts = {sign for path in near for sign in (path[1:2], path[1:2].upper())} | _ELUSIVE
     stated = [
@@ -1181,20 +1182,36 @@ def _loose(path: str) -> str:
     return path.translate(_LOOSE)
 
 
-def _disputed(spec: FactSpec, stated: Iterable[tuple[str, str, Part]]) -> bool:
-    """Return whether readers may differ on what stands at its path: by another name, or by the same name once more."""
+def _disputed(spec: FactSpec, stated: Collection[tuple[str, str, Part]]) -> bool:
+    """Return whether readers may differ on what stands at its path.
+
+    By another name, by the same name once more, or by something else in the query than in the body.
+    """
     path, loose, names = spec.path, _loose(spec.path), 0
+    said = {part.text for exact, _, part in stated if exact == path and part.kind is not Kind.KEY}
+    elsewhere = _loose(_elsewhere(path)) if said else ""
     for exact, other, part in stated:
-        if not other.startswith(loose):
-            continue
-        rest = other[len(loose) :]
-        if rest[:1] not in ("", "/", "["):
+        if elsewhere and _at(other, elsewhere) and part.kind is not Kind.KEY and part.text not in said:
+            return True
+        if not _at(other, loose):
             continue
         same = exact == path or exact.startswith(path + "/")
         if part.ambiguous or not same:
             return True
         names += exact == path and part.kind is Kind.KEY
     return names > 1 and spec.type != "list"
+
+
+def _at(path: str, wanted: str) -> bool:
+    """Return whether a path is another one, or inside what is there; both without what makes no difference."""
+    return path.startswith(wanted) and path[len(wanted) : len(wanted) + 1] in ("", "/", "[")
+
+
+def _elsewhere(path: str) -> str:
+    """Return where many servers look for a parameter of a body too, in the query, and the other way round; or ""."""
+    if path.startswith("query/"):
+        return path.removeprefix("query")
+    return f"query{path}" if path.startswith("/") and "/" not in path[1:] else ""
 
 
 _NUMBER = re.compile(r"-?[0-9]{1,300}(\.[0-9]{1,300})?([eE][-+]?[0-9]{1,3})?")

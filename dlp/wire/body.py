@@ -342,7 +342,7 @@ def _mislabelled(leaves: Leaves, name: str, text: str, media: MediaType, prefix:
 
 def _read_as(name: str, text: str, media: MediaType, prefix: str, decoding: Decoding) -> Reading:
     if name == _FORM:
-        return Reading(_leaves(read_form, text, prefix))
+        return Reading(_form(text, prefix))
     if name in _HTML or (name in _ANY and _HTML_START.match(text.lstrip(_SPACE))):
         return Reading(_leaves(read_html, text, prefix), markup=True)
     reading = None
@@ -361,6 +361,13 @@ def _read_as(name: str, text: str, media: MediaType, prefix: str, decoding: Deco
         if name == _GRAPHQL:
             add_query(reading.leaves, prefix, text, lambda _name: None)
     return reading
+
+
+def _form(text: str, prefix: str) -> Leaves:
+    leaves = _leaves(read_form, text, prefix)
+    if "query" in text:
+        read_graphql(leaves, prefix)
+    return leaves
 
 
 def _read_xml(text: str, prefix: str, decoding: Decoding) -> Reading | None:

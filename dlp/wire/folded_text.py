@@ -1,4 +1,4 @@
-"""Calendars, cards and LDIF (RFC 5545, 6350, 2849): a text whose long lines are folded, and read as if they were not."""
+"""Calendars, cards and LDIF (RFC 5545, 6350, 2849): a text whose long lines are folded, and read unfolded."""
 
 import re
 from collections.abc import Iterator

@@ -7,12 +7,14 @@ literals with escapes say. They mirror other parts: an edit of one is right if t
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
 
+from dlp.core.errors import ParseError
 from dlp.core.message import Kind, Part
-from dlp.wire.json_text import pointer
+from dlp.wire.json_text import pointer, read_json
 from dlp.wire.leaf import MIRROR, Leaves
 
 _MOST_TOKENS = 3000
@@ -25,14 +27,26 @@ type _Selections = tuple[_Node, ...]
 
 
 def read_graphql(leaves: Leaves, prefix: str) -> bool:
-    """Add to a JSON body what the GraphQL queries in it mean; return whether there are any."""
+    """Add to a body of JSON, or a form, what the GraphQL queries in it mean; return whether there are any."""
     queries = [part for part in leaves.parts if part.kind is Kind.TEXT and _is_query(part.path, prefix)]
     values = {part.path: part for part in leaves.parts if part.kind is not Kind.KEY} if queries else {}
     found = False
     for part in queries:
-        base = part.path.removesuffix("/query")
-        found |= add_query(leaves, part.path, part.text, partial(_variable, values, f"{base}/variables/"))
+        base = f"{part.path.removesuffix('/query')}/variables"
+        if base in values:  # as in a form, where they are one text
+            values |= {said.path: said for said in _variables(values[base].text, base)}
+        found |= add_query(leaves, part.path, part.text, partial(_variable, values, f"{base}/"))
+    paths = {part.path for part in leaves.parts} if found else set[str]()
+    if any(_is_query(path.lower(), prefix.lower()) and not _is_query(path, prefix) for path in paths):
+        _mirror(leaves, Part("graphql/operation", "", ambiguous=True))  # some take `Query` for the same name
     return found
+
+
+def _variables(text: str, base: str) -> list[Part]:
+    said = Leaves()
+    with suppress(ParseError):  # then they are no variables, and state no facts
+        read_json(text, base, said)
+    return [part for part in said.parts if part.kind is not Kind.KEY]
 
 
 def _variable(values: Mapping[str, Part], base: str, name: str) -> Part | None:

@@ -25,6 +25,7 @@ from dlp.wire.percent import PERCENT, percent_decode
 type Header = tuple[bytes, bytes]
 
 _METHODS = frozenset(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "QUERY"])
+_ASKING = frozenset(["GET", "HEAD"])
 _REASONS = frozenset(["", "ok", "connection established", *(status.phrase.lower() for status in HTTPStatus)])
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -298,7 +299,7 @@ def _request_lines(method: str, authority: str, target: str) -> _Lines:
             segment += 1
         start += len(raw) + 1
     if question:
-        _query(lines, query, at + len(path) + 1)
+        _query(lines, query, at + len(path) + 1, may_ask=method in _ASKING)
     return lines
 
 
@@ -321,7 +322,7 @@ def _userinfo(lines: _Lines, userinfo: str, line: str, start: int) -> None:
         lines.add(line, part, first, first + len(password), codec)
 
 
-def _query(lines: _Lines, query: str, start: int) -> None:
+def _query(lines: _Lines, query: str, start: int, *, may_ask: bool = True) -> None:
     leaves = Leaves()
     read_form(query, "query", leaves)
     names = 0
@@ -334,11 +335,14 @@ def _query(lines: _Lines, query: str, start: int) -> None:
         if part.ambiguous:
             found = replace(found, ambiguous=True)
         lines.add("target", found, start + first, start + last, codec)
-    _asked(lines, leaves.parts)
+    _asked(lines, leaves.parts, may_ask=may_ask)
 
 
-def _asked(lines: _Lines, parts: Sequence[Part]) -> None:
-    """Add what a GraphQL query in a URL means, as is done for one in a body (GraphQL over HTTP, 6.3)."""
+def _asked(lines: _Lines, parts: Sequence[Part], *, may_ask: bool) -> None:
+    """Add what a GraphQL query in a URL means, as is done for one in a body (GraphQL over HTTP, 6.3).
+
+    Of a method that has a body, some servers read the one and some the other: then it states no facts.
+    """
     queries = [part for part in parts if part.path == "query/query" and part.kind is Kind.TEXT]
     if not queries:
         return
@@ -350,7 +354,8 @@ def _asked(lines: _Lines, parts: Sequence[Part]) -> None:
     values = {part.path: part for part in variables.parts if part.kind is not Kind.KEY}
     for part in queries:
         add_query(said, part.path, part.text, lambda name: values.get(f"/{name}"))
-    doubted = any(part.ambiguous for part in parts)
+    near = any(part.path != "query/query" and part.path.lower() == "query/query" for part in parts)
+    doubted = near or not may_ask or any(part.ambiguous for part in parts)
     for part in said.parts:
         lines.add("target", replace(part, ambiguous=True) if doubted else part, 0, 0, MIRROR)
 

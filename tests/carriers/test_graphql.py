@@ -117,6 +117,44 @@ def test_a_query_in_the_url_states_the_same_facts_as_one_in_a_body(
         assert (status == 200, len(rig.received) == 1) == (passes, passes)
 
 
+ASKS, FIRES = "{ team { id } }", "mutation { fire { id } }"
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize(
+    ("url", "form", "passes"),
+    [
+        ({}, {"query": ASKS}, True),
+        ({}, {"query": "query A($n: Int) { team(first: $n) { id } }", "variables": '{"n": 1}'}, True),
+        ({}, {"query": FIRES}, False),
+        ({}, {"query": ASKS, "Query": FIRES}, False),
+        ({"query": ASKS}, {"query": FIRES}, False),
+        ({"query": ASKS}, {"operations": json.dumps({"query": FIRES})}, False),
+        ({"query": ASKS}, {"x": "1"}, False),
+    ],
+)
+def test_a_query_in_a_form_states_the_same_facts_and_one_in_the_url_of_a_form_none(
+    rig: Rig,
+    url: dict[str, str],
+    form: dict[str, str],
+    passes: bool,  # noqa: FBT001
+):
+    rig.answer = Sent(body=b"{}", kind="application/json")
+    sent = Sent(target=f"/graphql?{urlencode(url)}", body=urlencode(form).encode(), kind=FORM)
+    status, _, _ = rig.ask(rig.wall.open(), "source.test", sent)
+    assert (status == 200, len(rig.received) == 1) == (passes, passes)
+
+
+def test_a_query_beside_one_that_some_take_for_it_is_held_to_what_restricts(rig: Rig):
+    body = json.dumps({"query": ASKS, "Query": FIRES}).encode()
+    for sent in (
+        Sent(body=body, kind="application/json"),
+        Sent(method="GET", target=f"/graphql?{urlencode({'query': ASKS, 'QUERY': FIRES})}"),
+    ):
+        status, _, _ = rig.ask(rig.wall.open(), "source.test", sent)
+        assert (status, rig.received) == (403, [])
+
+
 @pytest.mark.parametrize("more", ["&query=mutation{fire{id}}", ";a=b"])
 def test_a_query_in_the_url_beside_another_is_held_to_what_restricts(rig: Rig, more: str):
     sent = Sent(method="GET", target=f"/graphql?query={{team{{id}}}}{more}")

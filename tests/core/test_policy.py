@@ -589,6 +589,19 @@ def test_a_query_that_names_a_fact_once_more_makes_it_unknown():
     assert read_facts(spec, [*stated, Part("query-name/1", "F.g", Kind.KEY)]) == {}
 
 
+@pytest.mark.parametrize("path", ["/f", "query/f"])
+def test_a_fact_of_which_query_and_body_say_something_else_is_unknown(path: str):
+    spec = [FactSpec("f", path, "text")]
+    here = [Part(path, "f", Kind.KEY), Part(path, "a")]
+    there = "/f" if path == "query/f" else "query/f"
+    for other in (there, there.upper() if path == "query/f" else "query/F", f"{there}[]"):
+        assert read_facts(spec, [*here, Part(there, "f", Kind.KEY), Part(other, "a")]) == {"f": "a"}
+        assert read_facts(spec, [*here, Part(other, "b")]) == {}
+    assert read_facts(spec, [*here, Part("query/g", "b"), Part("/g", "b"), Part("/g/f", "b")]) == {"f": "a"}
+    inside = [FactSpec("f", "/g/f", "text")]
+    assert read_facts(inside, [Part("/g/f", "a"), Part("query/f", "b"), Part("query/g/f", "b")]) == {"f": "a"}
+
+
 def test_a_list_may_name_its_fact_as_often_as_it_has_items():
     stated = [Part("/f", "f", Kind.KEY), Part("/f", "a"), Part("/f", "f", Kind.KEY), Part("/f", "b")]
     assert read_facts([FactSpec("f", "/f", "list")], stated) == {"f": ("a", "b")}
