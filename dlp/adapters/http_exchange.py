@@ -9,8 +9,8 @@ order in which a request and its response are taken up, judged and sent is one s
 import base64
 import re
 import time
-from collections.abc import Callable, Coroutine, Generator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from functools import partial
 from typing import Any, Protocol
@@ -455,7 +455,8 @@ class Exchange(Layer):
         message = Message(OUTBOUND, self._endpoint, (*heading.blocks, content.block), facts)
         if self._has_fields():  # which are named as they are, whatever a query calls them
             self._aliases = yield from self._quickly(lambda: asked(message.parts), quick=quick)
-        outcome = yield from self._judge(message)
+        find = partial(http_head.overriding, message, data.path, head.content_type, raw)
+        outcome = yield from self._judge_all(message, (yield from self._quickly(find, quick=quick)))
         if isinstance(outcome, Refuse):
             yield from self._refuse(outcome)
             return
@@ -551,6 +552,15 @@ class Exchange(Layer):
     def _has_fields(self) -> bool:
         """Return whether this is, or may be, a source with declared fields, which are found in whole answers only."""
         return bool(fields_of(self._shell.engine.policy, self._endpoint))
+
+    def _judge_all(self, message: Message, methods: Sequence[str]) -> Generator[commands.Command, Any, Outcome]:
+        """Have a request judged as what it says, and as what a parameter may make of it: other methods."""
+        for method in methods:
+            endpoint = replace(message.endpoint, operation=method)
+            outcome = yield from self._judge(replace(message, endpoint=endpoint))
+            if isinstance(outcome, Refuse):
+                return outcome
+        return (yield from self._judge(message))
 
     def _judge(self, message: Message, *, streaming: bool = False) -> Generator[commands.Command, Any, Outcome]:
         """Have a message judged, and what MCP adds to it."""
@@ -789,7 +799,8 @@ class Exchange(Layer):
         if self._shell.mcp is not None and self._shell.mcp.elsewhere.is_known(self._endpoint):
             yield from self._object(objections.TOO_LARGE)
             return
-        outcome = yield from self._judge(Message(OUTBOUND, self._endpoint, heading.blocks))
+        message = Message(OUTBOUND, self._endpoint, heading.blocks)
+        outcome = yield from self._judge_all(message, http_head.overriding(message, data.path, "", b""))
         if isinstance(outcome, Refuse):
             yield from self._refuse(outcome)
             return

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
 
+from dlp.core.message import Block, Message
 from dlp.wire.websocket import readable_offers
 
 type Fields = tuple[tuple[bytes, bytes], ...]
@@ -42,6 +43,9 @@ _OVERRIDES = frozenset(
         b"x-rewrite-url",
     }
 )  # fmt: skip
+_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+_IN_PARAMETERS = frozenset({"_method", "x-http-method-override"})  # Rails, Laravel, Symfony; what others take
+_OVERRIDING = (b"_method", b"_METHOD", b"-Override", b"-override", b"%")
 _FIELD_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _BAD_VALUE = re.compile(rb"[\r\n\0]")
 _LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}")
@@ -157,6 +161,28 @@ def read_request(fields: Fields, version: bytes) -> Head:
             case _:
                 _read_common(head, kept, dropped, name, lower, value)
     return _finish_request(head, kept, dropped, version)
+
+
+def overriding(message: Message, target: bytes, content_type: str, raw: bytes) -> tuple[str, ...]:
+    """Return the methods that a parameter of a request names in place of its own, as some frameworks take it."""
+    blocks: list[Block] = []
+    if _may_override(target.partition(b"?")[2]):
+        blocks += message.blocks[:1]
+    if content_type.lower().startswith(("application/x-www-form-urlencoded", "multipart/")) and _may_override(raw):
+        blocks += message.blocks[2:]
+    return tuple(
+        method
+        for block in blocks
+        for part in block.parts
+        for place, _, name in [part.path.rpartition("/")]
+        for method in [part.text.strip().upper()]
+        if place in ("", "query") and name.lower() in _IN_PARAMETERS
+        if method in _METHODS and method != message.endpoint.operation
+    )
+
+
+def _may_override(data: bytes) -> bool:
+    return any(sign in data for sign in _OVERRIDING)
 
 
 def _read_hop(head: Head, kept: list[tuple[bytes, bytes]], name: bytes, value: bytes, version: bytes) -> None:

@@ -97,6 +97,47 @@ def test_the_method_that_is_judged_is_the_one_that_is_sent(world: Any):
     assert world.engine.messages[0].endpoint.operation == upstream.requests[0].method == "M-SEARCH"
 
 
+NO_DELETING = """
+policy: methods
+version: "1"
+ner: off
+destinations: {app: {at: "http://app.test/**"}, posts: {at: "POST http://posts.test/**"}}
+rules: [{name: nobody deletes, to: app, when: 'method == "DELETE"', then: block}]
+"""
+FORM = "Content-Type: application/x-www-form-urlencoded\n"
+
+
+@pytest.mark.parametrize(
+    ("host", "target", "body", "passes"),
+    [
+        ("app", "/users/5", "a=1&_method=patch", True),
+        ("app", "/users/5", "a=1&_method=delete", False),
+        ("app", "/users/5", "_METHOD=DELETE", False),
+        ("app", "/users/5", "%5fmethod=%44ELETE", False),
+        ("app", "/users/5", "a=_method&b=delete", True),
+        ("app", "/users/5", "_method=post", True),
+        ("app", "/users/5?_method=DELETE", "a=1", False),
+        ("app", "/users/5?X-HTTP-Method-Override=DELETE", "a=1", False),
+        ("posts", "/users/5", "a=1", True),
+        ("posts", "/users/5", "a=1&_method=put", False),
+    ],
+)
+def test_a_parameter_that_names_another_method_is_judged_as_that_too(
+    world: Any,
+    judged: Any,
+    host: str,
+    target: str,
+    body: str,
+    passes: bool,  # noqa: FBT001
+):
+    upstream = world.upstream(f"{host}.test", tls=False)
+    judged(NO_DELETING)
+    head = f"POST http://{host}.test{target} HTTP/1.1\nHost: {host}.test\n{FORM}Content-Length: {len(body)}\n"
+    said = ask(world, head, body=body.encode())
+    assert [request.body.decode() for request in upstream.requests] == ([body] if passes else [])
+    assert (b"403" in said[:20]) is not passes
+
+
 # --- the path ---------------------------------------------------------------------------------------------------------
 
 
