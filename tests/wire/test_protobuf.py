@@ -166,6 +166,8 @@ def test_any_bytes_are_read_or_refused_and_written_back_as_they_came(data: bytes
 def test_a_rewritten_text_reads_back_as_what_was_written(message: list[tuple[int, str]], data: st.DataObject):
     raw = b"".join(field(number, text) for number, text in message)
     document = read_protobuf(raw)
+    if not document.parts:  # one text of nine bytes may read as a number of eight that says nothing
+        return
     number = data.draw(st.integers(0, len(document.parts) - 1))
     part = document.parts[number]
     try:
