@@ -71,9 +71,11 @@ _AT_ONCE = 1 << 16  # characters of a text whose places are told at once
 
 def skeleton(text: str) -> str:
     """Return the letters and digits of a text: without case, width, accents, separators and look-alikes."""
-    if text.isascii():
-        return text.encode().translate(_LOWER, _DROPPED).decode()
-    return text.translate(_TABLE)
+    if not text.isascii():
+        return text.translate(_TABLE)
+    if text.isdigit() or (text.isalnum() and text.islower()):  # as most short ones are: no memory of its own
+        return text
+    return text.encode().translate(_LOWER, _DROPPED).decode()
 
 
 def rot13(folded: str) -> str:

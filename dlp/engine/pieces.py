@@ -164,11 +164,7 @@ def _within(parts: Sequence[tuple[int, Part]], values: Sequence[tuple[int, str, 
     by_path = _sorted(values)
     if by_path != values:
         yield [(number, folded) for number, _, folded in by_path]
-    by_field: dict[str, list[Piece]] = {}
-    for number, path, folded in values:
-        by_field.setdefault(path.rpartition("/")[2], []).append((number, folded))
-    if len(by_field) > 1:
-        yield from by_field.values()
+    yield from _by_field(values)
     yield [(number, folded) for number, part in parts if (folded := _last_word(part))]
     for number, part in _body(parts):
         lines = part.text.splitlines() if "\n" in part.text else ()
@@ -179,6 +175,22 @@ def _within(parts: Sequence[tuple[int, Part]], values: Sequence[tuple[int, str, 
     if any(traits(text) & ENCODED for _, text in short):
         yield [(number, skeleton(_decoded(text))) for number, text in short]
     let_go(short)
+
+
+def _by_field(values: Sequence[tuple[int, str, str]]) -> Iterator[list[Piece]]:
+    """Give the pieces of each field that is there more than once, where there are several fields."""
+    count: dict[str, int] = {}
+    for _, path, _ in values:
+        name = path.rpartition("/")[2]
+        count[name] = count.get(name, 0) + 1
+    by_field: dict[str, list[Piece]] = {}
+    if len(count) > 1:
+        for number, path, folded in values:
+            name = path.rpartition("/")[2]
+            if count[name] > 1:  # a hundred thousand lists of one would take half the memory there is
+                by_field.setdefault(name, []).append((number, folded))
+    let_go(count)
+    yield from by_field.values()
 
 
 def _body(parts: Iterable[tuple[int, Part]]) -> Iterator[tuple[int, Part]]:

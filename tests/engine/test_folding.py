@@ -50,3 +50,10 @@ def test_moving_letters_by_half_the_alphabet_twice_gives_them_back():
 
 def test_what_nobody_sees_is_left_out():
     assert visible("a\u200bb\ufeffc") == "abc"
+
+
+@given(st.text("aB3 -_.z9\0~Z", max_size=8))
+def test_a_text_that_is_folded_already_folds_to_itself(text: str):
+    expected = "".join(char for char in text.lower() if char.isalnum())
+    assert skeleton(text) == expected
+    assert skeleton(expected) is expected
