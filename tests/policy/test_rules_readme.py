@@ -20,6 +20,7 @@ def test_the_policies_in_the_readme_load(tmp_path: Path):
     assert [policy.name for policy in loaded] == [
         "Support desk",
         "Pay",
+        "Login",
         "Correspondence",
         "Correspondence in June",
         "Sales assistant",
@@ -52,6 +53,7 @@ MAIL = "POST https://mail.example/v1/send"
 BANK = "POST https://bank.example/transfers"
 BOTH = "labels: [{data: pii.person}, {data: health}]"
 CLERK = "agent: clerk, purpose: answering, trusted: {correspondents: [a@b.example]}"
+SHOP = "GET https://api.shop.example/me, labels: [{data: secret.token, state: tokenised, from: shop"
 TO = "facts: {to: [a@b.example]}"
 
 
@@ -106,6 +108,9 @@ TO = "facts: {to: [a@b.example]}"
             "verdict: allow",
         ),
         ("Correspondence in June", "at: 2027-03-30", f"{MAIL}, labels: [{{data: pii.iban}}]", "verdict: block"),
+        ("Login", "", f"{SHOP}, part: cookie/sid}}]", "verdict: allow"),
+        ("Login", "", f"{SHOP}, part: /comment}}]", "verdict: block"),
+        ("Login", "", f"{SHOP.replace('from: shop', 'from: sandbox')}, part: cookie/sid}}]", "verdict: block"),
         ("Sales assistant", "", "POST https://billing.example/x", 'verdict: block, rule: "billing: only reading"'),
         (
             "Clinic",
