@@ -15,7 +15,7 @@ from dlp.wire.document import Document, Reading, opaque_document, text_document
 from dlp.wire.folded_text import read_folded
 from dlp.wire.form_text import read_form
 from dlp.wire.graphql_text import Aliases, add_query, read_graphql, renamed
-from dlp.wire.html_text import read_html
+from dlp.wire.html_text import may_cut, read_html
 from dlp.wire.images import read_image
 from dlp.wire.json_text import read_json
 from dlp.wire.leaf import Leaves, Reader, by_part
@@ -237,7 +237,9 @@ def _verbatim(data: bytes, media: MediaType, decoding: Decoding) -> bool:
         hiding.add(b"<!")  # a text may be cut in two there, which its readers join
     if name in _FOLDING or data.startswith(_FOLDING_START.encode()):
         hiding |= {b"\n ", b"\n\t"}  # likewise
-    return name not in _YAML and not any(holds(data, sign) for sign in hiding)  # YAML folds lines and doubles quotes
+    if name in _YAML or any(holds(data, sign) for sign in hiding):  # YAML folds lines and doubles quotes
+        return False
+    return not ((name in _HTML or (name in _ANY and head in (b"<", b""))) and may_cut(data))
 
 
 def _document(

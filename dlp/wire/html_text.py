@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dlp.core.errors import ParseError
 from dlp.core.message import Kind, Part
 from dlp.wire.leaf import FIXED, VERBATIM, Codec, Leaves
-from dlp.wire.limits import check_count
+from dlp.wire.limits import AT_ONCE, check_count
 
 # No alternative can run past the next "<" outside quotes, so a "<" that opens nothing costs little.
 _START = re.compile(r"""<([A-Za-z][^\s/><]*+)((?:[^<>"']|"[^"]*+"|'[^']*+')*+)>""")
@@ -19,13 +19,29 @@ _DOCTYPE = re.compile(r"doctype\s+html\s*", re.IGNORECASE)
 _REFERENCE = re.compile(r"&(?:#[0-9]+;?|#[xX][0-9a-fA-F]+;?|[^\t\n\f <&#;]{1,32};?)")
 # Inside these nothing is markup but their own end tag.
 _RAW = frozenset(["script", "style", "xmp", "iframe", "noembed", "noframes"])
+# What is written in these, and beside them, is one word to whoever reads the page.
+_FORMATTING = (
+    *("abbr", "b", "bdi", "bdo", "big", "cite", "code", "del", "dfn", "em", "font", "i", "ins", "kbd", "mark", "nobr"),
+    *("q", "s", "samp", "small", "strong", "tt", "u", "var", "wbr"),
+)
+_EMPTY = re.compile(r"<!--\s{0,64}-->")  # a comment that says nothing, as programs set them between texts
+_BESIDE = rb"[\w@.%+\x80-\xff-]"  # what else is a letter or a space has a high byte in UTF-8
+_MAY_CUT = re.compile(
+    rb"<!--[\s\x1c-\x1f\x80-\xff]{0,192}-->|%b<(?:[!?]|/[^A-Za-z]|"
+    rb"/?(?:%b)(?:>(?=[\"'<]|%b)|[\s\x1c-\x1f\x80-\xff/][^<>]{0,200}+(?:[^>]|>(?=[\"'<]|%b))))"
+    % (_BESIDE, b"|".join(name.encode() for name in _FORMATTING), _BESIDE, _BESIDE),
+    re.IGNORECASE,
+)
+_LONGEST = 256  # bytes that this may match
 _RAW_END = {name: re.compile(rf"</{name}(?=[\s/>])", re.IGNORECASE) for name in _RAW}
 
 
 def read_html(text: str, prefix: str, into: Leaves) -> None:
     """Read texts, attributes, comments and scripts into `into`, and each tag and attribute name once as a key.
 
-    Paths count tags of one name over the whole text (`/a[2]/@href`): HTML in the wild has no reliable tree.
+    Paths count tags of one name over the whole text (`/a[2]/@href`): HTML in the wild has no reliable tree. An empty
+    comment cuts no text in two. A word that formatting cuts (`maria<b>@acme.example</b>`) is there a second time, as a
+    whole, which can be read and not rewritten.
 
     Raises:
         ParseError: more parts than are read.
@@ -33,6 +49,11 @@ def read_html(text: str, prefix: str, into: Leaves) -> None:
     """
     check_count(text, "<", "html")
     _Html(text, prefix, into).read()
+
+
+def may_cut(data: bytes) -> bool:
+    """Return whether in a page, here as UTF-8, an empty comment or formatting may cut a word: then it says more."""
+    return any(_MAY_CUT.search(data, at, at + AT_ONCE + _LONGEST) for at in range(0, len(data), AT_ONCE))
 
 
 class _Html:
@@ -43,6 +64,8 @@ class _Html:
         self._counts: dict[str, int] = {}
         self._named: set[str] = set()
         self._path, self._name = prefix, ""
+        self._word: list[str] = []  # pieces of the word that the last text ended in, if nothing has ended it since
+        self._goes_on = False
 
     def read(self) -> None:
         text = self._text
@@ -53,26 +76,31 @@ class _Html:
                 at = opening + 1
             else:
                 begun = at = end
-        self._run(begun, len(text), HTML_TEXT, self._path)
+        self._said(begun, len(text))
+        self._end_word()
 
     def _markup(self, at: int, begun: int) -> int | None:
         """Read the markup at `at` and the text before it, from `begun`; return where it ends, None if it is none."""
         text = self._text
         if text.startswith("<!--", at):
-            self._run(begun, at, HTML_TEXT, self._path)
+            if _EMPTY.match(text, at):
+                return None
+            self._said(begun, at)
             end = text.find("-->", at + 4)
             end = len(text) if end < 0 else end
             self._run(at + 4, end, VERBATIM, f"{self._path}/comment()")
             return end + 3
         match = _START.match(text, at)
         if match is not None:
-            self._run(begun, at, HTML_TEXT, self._path)
+            self._said(begun, at)
+            self._goes_on &= match.group(1).lower() in _FORMATTING
             return self._open(match)
         match = _END.match(text, at) or _BOGUS.match(text, at)
         if match is None:
             return None
-        self._run(begun, at, HTML_TEXT, self._path)
+        self._said(begun, at)
         group = match.re.groups
+        self._goes_on &= group == 1 or match.group(1).lower() in _FORMATTING
         if group == 1:
             if not _DOCTYPE.fullmatch(match.group(1)):
                 self._run(*match.span(1), VERBATIM, f"{self._path}/comment()")
@@ -81,6 +109,36 @@ class _Html:
             if not _NOTHING.fullmatch(match.group(2)):
                 self._run(*match.span(2), VERBATIM, self._path)
         return match.end()
+
+    def _said(self, start: int, end: int) -> None:
+        """Read the text between two marks, and put together the word that goes on from the one before."""
+        text = _text_decode(self._text[start:end])
+        if not text:
+            return
+        self._run(start, end, HTML_TEXT, self._path)
+        words = text.split()
+        if not (self._goes_on and self._word and _in_word(self._word[-1][-1]) and _in_word(text[0])):
+            self._end_word()
+        else:
+            self._word.append(words[0])
+            if len(words) > 1 or text[-1].isspace():
+                self._end_word()
+                words = words[1:]
+            else:
+                words = []
+        if words and not text[-1].isspace():
+            self._word = [words[-1]]
+        self._goes_on = bool(self._word)
+
+    def _end_word(self) -> None:
+        pieces, self._word = self._word, []
+        while pieces and not any(map(str.isalnum, pieces[-1])):
+            del pieces[-1]
+        while pieces and not any(map(str.isalnum, pieces[0])):
+            del pieces[0]
+        if len(pieces) > 1:
+            part = Part(self._path, "".join(pieces), Kind.TEXT, self._name, unstructured=True)
+            self._into.add(part, 0, 0, FIXED)
 
     def _run(self, start: int, end: int, codec: Codec, path: str, *, name: str | None = None) -> None:
         raw = self._text[start:end]
@@ -128,6 +186,10 @@ class _Html:
             at = match.end()
 
 
+def _in_word(character: str) -> bool:
+    return character.isalnum() or character in "@._%+-"
+
+
 def _pieces(raw: str) -> Iterator[tuple[str, str]]:
     at = 0
     for match in _REFERENCE.finditer(raw):
@@ -137,6 +199,15 @@ def _pieces(raw: str) -> Iterator[tuple[str, str]]:
         at = match.end()
     if at < len(raw):
         yield raw[at:], raw[at:]
+
+
+def _text_pieces(raw: str) -> Iterator[tuple[str, str]]:
+    at = 0
+    for match in _EMPTY.finditer(raw):
+        yield from _pieces(raw[at : match.start()])
+        yield match.group(), ""
+        at = match.end()
+    yield from _pieces(raw[at:])
 
 
 def _attribute_pieces(raw: str) -> Iterator[tuple[str, str]]:
@@ -157,6 +228,8 @@ def _escape_unencodable(char: str) -> str:
 
 
 def _text_decode(raw: str) -> str:
+    if "<!--" in raw:
+        return "".join(says for _, says in _text_pieces(raw))
     return html.unescape(raw) if "&" in raw else raw
 
 
@@ -183,7 +256,7 @@ HTML_TEXT = Codec(
     encode=_escape,
     decode=_text_decode,
     whole=lambda text, _number: _escape(text),
-    pieces=_pieces,
+    pieces=_text_pieces,
     escape=_escape_unencodable,
 )
 _DOUBLE = _SINGLE = _attribute_codec("")

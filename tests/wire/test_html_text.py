@@ -1,9 +1,13 @@
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dlp.core.edit import Edit
 from dlp.core.errors import ParseError
 from dlp.core.message import Kind
-from dlp.wire.html_text import read_html
+from dlp.wire.html_text import may_cut, read_html
 from dlp.wire.leaf import Leaves, rewrite
 
 
@@ -69,3 +73,66 @@ def test_edits_are_escaped_where_they_stand():
         write("y", "a b")
     with pytest.raises(ParseError):
         write("title", "T")
+
+
+def test_an_empty_comment_cuts_no_text_in_two():
+    page = "<p>to maria<!-- -->@<!---->acme.org now</p><!-- --><b><!-- -->x</b>"
+    leaves = read(page)
+    assert texts(page) == [("/p[1]", "to maria@acme.org now"), ("/b[1]", "x")]
+    at = next(i for i, part in enumerate(leaves.parts) if "@" in part.text)
+    edits = {at: [Edit(at, 3, 17, "[EMAIL_1]")]}
+    written = "<p>to [EMAIL_1] now</p><!-- --><b><!-- -->x</b>"
+    assert rewrite(page, leaves.parts, leaves.places, edits) == written
+    edits = {at: [Edit(at, 18, 21, "then")]}
+    assert rewrite(page, leaves.parts, leaves.places, edits) == page.replace("now", "then")
+
+
+@pytest.mark.parametrize(
+    ("page", "word"),
+    [
+        ("<p>maria.g<b>onzalez</b>@<wbr>acme.org, x", "maria.gonzalez@acme.org,"),
+        ("<p>card 41111111<wbr>11111111 x", "4111111111111111"),
+        ("<p>536<i>-90</i>-4399", "536-90-4399"),
+        ("<p><em>maria</em>@acme.org", "maria@acme.org"),
+    ],
+)
+def test_a_word_that_formatting_cuts_is_read_as_a_whole_and_not_rewritten(page: str, word: str):
+    leaves = read(page)
+    (at,) = [i for i, part in enumerate(leaves.parts) if part.text == word]
+    with pytest.raises(ParseError):
+        rewrite(page, leaves.parts, leaves.places, {at: [Edit(at, 0, 1, "x")]})
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<p>write to <b>maria@acme.org</b>, or <i>call</i>.",
+        "<p><b>Name:</b>Maria <em>(work)</em>",
+        "<td><b>a@b.org</b></td><td><b>c@d.org</b></td>",
+        "<span>a@b.org</span><span>Maria</span>",
+        "<p>a<br>b<hr>c",
+        "<p>maria <b> @acme.org</b>",
+    ],
+)
+def test_what_formatting_does_not_cut_is_read_once(page: str):
+    said = "".join(text for _, text in texts(page))
+    assert len(said) == len(re.sub(r"<[^>]*>", "", page))
+
+
+CUTS = ["<b>", "</I >", "<wbr/>", "<!-- -->", "<!---->", "<!--x-->", "<?x>", "</ b>", "<em\xa0x>", "</b><i title='>'>"]
+
+
+@pytest.mark.parametrize("between", [*CUTS, f"<i a={'b' * 300}>"])
+def test_what_may_cut_a_word_is_seen_without_reading(between: str):
+    assert may_cut(f"<p>{'x ' * 200_000}maria{between}@acme.org".encode())
+
+
+def test_a_page_in_which_nothing_cuts_a_word_is_told_so():
+    assert not may_cut(b"<p>one <b>two</b>, <i x=y>b</i> <div>a</div><!-- c --><span>b</span><body>c<q>")
+
+
+@given(st.lists(st.sampled_from([*CUTS, "a", "@", ".", ",", " ", "ü", "<", '<i a="<">', "<span>", "<sup>", "<b "])))
+def test_what_is_seen_without_reading_holds_every_text(pieces: list[str]):
+    page = f"<p>{''.join(pieces)}"
+    if not may_cut(page.encode()):
+        assert all(part.text in page for part in read(page).parts)
