@@ -25,10 +25,7 @@ _MOST_HELD = 64  # messages
 _LONGEST_TAIL = 96  # code points that may be the beginning of something
 _CARRY = 256  # code points of what was let go that are looked at again with what follows
 _MOST_TEXTS = 64  # of one stream that are followed
-_MOST_JOINED, _MOST_BYTES = (
-    8,
-    4096,
-)  # messages that have nothing to do with each other, and bytes of them, judged as one
+_MOST_JOINED, _MOST_BYTES = 8, 4096  # messages, and bytes of them, that are judged as one
 _TEXTS = frozenset(
     """text content delta arguments partial_json thinking reasoning reasoning_content response completion token output
     transcript refusal chunk generated_text data""".split()  # noqa: SIM905 - a list of words reads best as words
