@@ -36,6 +36,7 @@ _NOT_MODERN = frozenset({"initialize", "ping", "logging/setLevel"})
 _UNREACHED = "dlp/unavailable"
 """The member of a list's `_meta` that says which servers are missing from it, and why."""
 _MOST_PAGES = 100
+_MOST_TOLD = 16
 _ACCEPTED, _OK, _BAD, _MISSING = 202, 200, 400, 404
 _LISTS = {"tools/list": "tools", "prompts/list": "prompts", "resources/list": "resources"}
 _LISTS["resources/templates/list"] = "resourceTemplates"
@@ -97,6 +98,7 @@ class Joined:
         self._each = each
         self._is_carrying = is_carrying
         self._kept: dict[tuple[str, str, str, bool], Sequence[Mapping[str, Any]]] = {}  # lists as they were last heard
+        self._told: dict[tuple[str, str], int] = {}  # how much of ours a session that carries something gave rise to
         self._names = tuple(servers)
         self._inner: dict[tuple[str, str, bool], asyncio.Future[Inner]] = {}
         self._asked: dict[Id, Asked] = {}
@@ -140,6 +142,8 @@ class Joined:
             del self._index[name]
         for kept in [kept for kept in self._kept if not alive(kept[0])]:
             del self._kept[kept]
+        for told in [told for told in self._told if not alive(told[0])]:
+            del self._told[told]
         for number in [number for number, asked in self._asked.items() if not alive(asked.owner)]:
             del self._asked[number]
 
@@ -286,12 +290,13 @@ class Joined:
         kind, items = _LISTS[method], list[Mapping[str, Any]]()
         params: dict[str, object] = {}
         key = (session.id, server, method, modern)
-        if key in self._kept and self._is_carrying(session):  # which is asked for nothing that is known
+        if key in self._kept and self._is_carrying(session):  # how often it asks may say something
             return self._kept[key], None
         try:
             inner = await self._session(session, server, modern=modern)
             if _NEEDS[kind] not in inner.can:
                 return [], None
+            self._count(session, server)
             for _ in range(_MOST_PAGES):
                 result = await self._ask(session, server, inner, method, params)
                 listed = result.get(kind)
@@ -323,12 +328,15 @@ class Joined:
                 del self._inner[key]
             raise
 
-    def _is_ours(self, session: SessionInfo) -> bool:
-        """Return whether what we say to a server to serve a session is ours alone.
+    def _count(self, session: SessionInfo, server: str) -> None:
+        """Count what we are about to ask for a session that carries something; raises NotThereError.
 
-        That we say it is the session's doing: of one that carries something it is judged as if it had said it itself.
+        The words are ours, but that we ask is the session's doing: how often it has us do so must say next to nothing.
         """
-        return not self._is_carrying(session)
+        if self._is_carrying(session):
+            told = self._told[session.id, server] = self._told.get((session.id, server), 0) + 1
+            if told > _MOST_TOLD:
+                raise NotThereError(f"{server}: with what this session carries it is asked for nothing more")
 
     def _forget(self, session: SessionInfo, server: str, inner: Inner) -> None:
         """Forget an MCP session that its server has ended."""
@@ -338,6 +346,7 @@ class Joined:
                 del self._inner[key]
 
     async def _begin(self, session: SessionInfo, server: str, *, modern: bool) -> Inner:
+        self._count(session, server)
         if modern:
             inner = Inner(b"", _MODERN.encode(), {}, modern=True)
             try:
@@ -358,7 +367,7 @@ class Joined:
         agreed, can = result.get("protocolVersion"), result.get("capabilities")
         inner.revision = str(agreed).encode()
         inner.can = can if isinstance(can, dict) else {}
-        told = Request("POST", f"/{server}/mcp", _fields(inner), _Collected(), ours=self._is_ours(session))
+        told = Request("POST", f"/{server}/mcp", _fields(inner), _Collected(), ours=True)
         await self._each[server].post(session, told, b'{"jsonrpc":"2.0","method":"notifications/initialized"}')
         return inner
 
@@ -373,7 +382,7 @@ class Joined:
             params = {**params, "_meta": {f"{_ABOUT}{name}": value for name, value in about.items()}}
         raw = orjson.dumps({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
         answer = _Collected()
-        ours = Request("POST", f"/{server}/mcp", _fields(inner, method), answer, ours=self._is_ours(session))
+        ours = Request("POST", f"/{server}/mcp", _fields(inner, method), answer, ours=True)
         await self._each[server].post(session, ours, raw)
         if method == "initialize":
             inner.session = answer.one(SESSION)

@@ -102,7 +102,7 @@ rules:
 
 
 @pytest.mark.parametrize("listed", [True, False])
-def test_a_server_that_may_not_hear_a_session_hears_nothing_when_it_lists(*, listed: bool):
+def test_how_often_a_session_that_carries_something_lists_says_next_to_nothing(*, listed: bool):
     shell = Shell(PAY)
 
     async def story(http: Http) -> None:
@@ -114,13 +114,12 @@ def test_a_server_that_may_not_hear_a_session_hears_nothing_when_it_lists(*, lis
         told = (await http.ask("/mcp", call(2, "one.echo", pay=118472)))[2]
         assert "118472" in text_of(told[0])
         assert shell.wall.taint(shell.session)
-        await lists()
+        await lists()  # from here on the server has heard all that it will
         shell.wall.log.clear()
-        for _ in range(3):
+        for _ in range(40):
             names = [tool["name"] for tool in (await lists())["tools"]]
-            assert names == ["one.echo", *(["two.echo"] if listed else []), "search_tools"]
-        said = [(entry.upstream, entry.verdict) for entry in shell.wall.log]
-        assert said == ([] if listed else [("mcp://two:0", "block")] * 3)
+            assert names == ["one.echo", "two.echo", "search_tools"]
+        assert not shell.wall.log  # nothing that anybody said was judged
 
         refused = (await http.ask("/mcp", call(3, "two.echo")))[2][0]["result"]
         assert refused["isError"]
@@ -128,17 +127,20 @@ def test_a_server_that_may_not_hear_a_session_hears_nothing_when_it_lists(*, lis
     run(shell, story)
 
 
-def test_a_list_says_why_a_server_was_not_asked():
+def test_a_server_that_never_lists_is_not_asked_for_ever_for_a_session_that_carries_something():
     shell = Shell(PAY)
 
     async def story(http: Http) -> None:
         await http.ask("/mcp", call(2, "one.echo", pay=118472))
-        told = (await http.ask("/mcp", request(1, "tools/list")))[2][0]["result"]
-        (missing,) = told["_meta"]["dlp/unavailable"]
-        assert missing["server"] == "two"
-        assert missing["why"].startswith("two: it was not asked:")
+        asked = http.app._joined._told
+        for _ in range(40):
+            told = (await http.ask("/mcp", request(1, "tools/list")))[2][0]["result"]
+        assert told["_meta"]["dlp/unavailable"] == [
+            {"server": "broken", "why": "broken: with what this session carries it is asked for nothing more"}
+        ]
+        assert asked[shell.session.id, "broken"] == 40
 
-    run(shell, story)
+    run(shell, story, SERVERS | BROKEN)
 
 
 def test_an_answer_that_quotes_an_event_is_no_stream(shell: Shell):
