@@ -45,10 +45,13 @@ _WEIGHTS = {one + other: _weight(one, other) for one in _CHARACTERS for other in
 
 
 def named(run: str) -> bool:
-    """Return whether no stretch of a run of base64's characters is rather encoded bytes than names put together."""
+    """Return whether no stretch of a run of base64's characters is rather encoded bytes than names put together.
+
+    What holds another character is no such run, and not told to be names.
+    """
     sum_ = 0.0
     for one, other in pairwise(run):
-        sum_ = max(0.0, sum_ + _WEIGHTS[one + other])
+        sum_ = max(0.0, sum_ + _WEIGHTS.get(one + other, _ENOUGH))
         if sum_ >= _ENOUGH:
             return False
     return True

@@ -43,3 +43,7 @@ def test_encoded_bytes_are_seen_behind_names_and_between_them(name: str):
 
 def test_what_is_seen_does_not_depend_on_the_alphabet_for_urls():
     assert not any(named(base64.urlsafe_b64encode(random.Random(seed).randbytes(33)).decode()) for seed in range(200))  # noqa: S311
+
+
+def test_other_characters_are_in_no_name():
+    assert not named("docs/Getting:Started/Install/Linux64")
