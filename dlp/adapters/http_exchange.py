@@ -739,6 +739,7 @@ class Exchange(Layer):
         if self._waited and self._call is not None and self._over(self._call):
             yield from self._object(objections.NO_IDENTITY)
             return
+        # INVARIANT: nothing in a piece was edited: `repair_headers` refuses that wherever there is a Content-Range.
         raw = raw if self._slice is None else self._cut_out(self._slice, whole)
         if head.chunked and self.request.data.http_version == b"HTTP/1.0":
             data.headers.fields = http_head.without(data.headers.fields, b"transfer-encoding")

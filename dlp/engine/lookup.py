@@ -89,6 +89,10 @@ class _Forms(NamedTuple):
     texts: tuple[str, ...]
     kinds: tuple[Kind, ...]
 
+    def __repr__(self) -> str:
+        """Return how many there are; their texts are protected."""
+        return f"_Forms({len(self.texts)})"
+
 
 class _Gram(NamedTuple):
     """A gram in one reading of a text (`_TURNED`), and the values that have it, `joined`: over several texts."""
